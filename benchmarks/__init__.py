@@ -1,0 +1,1 @@
+"""Whole-process benchmarks of the `art` command; see benchmarks/README.md."""

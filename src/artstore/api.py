@@ -1,0 +1,731 @@
+"""
+The public face of a store: open it, log artifacts, find them again.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from artstore import names
+from artstore.artifact import AddedDirectory, AddedFile, Artifact
+from artstore.catalog.catalog import Catalog
+from artstore.catalog.format import LogEntry
+from artstore.catalog.identity import Identity, create_identity, read_identity
+from artstore.catalog.operations import (
+    AliasRequest,
+    DeleteRequest,
+    RestoreRequest,
+    TagRequest,
+)
+from artstore.catalog.replica import Replica
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import InvalidInputError, NotFoundError
+from artstore.manifests.diff import Change, Diff, diff
+from artstore.manifests.entry import FILE, LINK, Entry
+from artstore.manifests.reader import Manifest
+from artstore.packs.reader import PackReader
+from artstore.settings import Settings, resolve
+from artstore.storage.opener import open_storage
+
+from artstore.transfer.checkouts import Checkouts
+from artstore.transfer.contentcache import ContentCache
+from artstore.transfer.place import StorePlace
+from artstore.transfer.progress import OnProgress, Progress
+from artstore.transfer.selection import Selection
+from artstore.transfer.statcache import StatCache, host_file
+from artstore.upkeep.check import CheckReport, Problem
+from artstore.upkeep.usage import UsageReport
+from artstore.upkeep.verify import EntryProblem, VerifyReport
+
+if TYPE_CHECKING:
+    from artstore.transfer.push import PushOutcome
+    from artstore.transfer.sources import Source
+
+__all__ = [
+    "Change",
+    "CheckReport",
+    "CollectionInfo",
+    "Diff",
+    "EntryProblem",
+    "LoggedArtifact",
+    "Problem",
+    "Progress",
+    "PullResult",
+    "PushSummary",
+    "Store",
+    "UsageReport",
+    "VerifyReport",
+    "VersionState",
+    "open_store",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """One artifact name and its newest version."""
+
+    project: str
+    name: str
+    type: str
+    latest_version: int | None
+    version_count: int
+    size_bytes: int
+    aliases: tuple[str, ...]
+    updated: str
+
+
+@dataclass(frozen=True, slots=True)
+class PushSummary:
+    """
+    What logging an artifact did.
+
+    Attributes:
+        is_new: whether a version was made; False: the newest has this content.
+        stored_bytes: bytes written to the store, manifests included.
+        read_bytes: bytes of source files that had to be read.
+    """
+
+    is_new: bool
+    stored_bytes: int
+    read_bytes: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PullResult:
+    """What a download did, or with `dry_run` would do. Counts are of files and symlinks."""
+
+    root: Path
+    files: int
+    written_files: int
+    written_bytes: int
+    skipped_files: int
+    deleted: int
+    linked: int
+    seconds: float
+    warnings: tuple[str, ...]
+    written_paths: tuple[str, ...] = ()
+    deleted_paths: tuple[str, ...] = ()
+
+
+def open_store(url: str | None = None, *, project: str | None = None) -> Store:
+    """
+    Open the store at `url`, or the one that environment, artstore.toml or settings name.
+
+    Nothing is read or written yet; a store that does not exist is made by the
+    first write (or by `Store.create`).
+
+    Args:
+        url: `file:///data/store` or a directory; None as the command line finds it.
+        project: where names without a project are looked for.
+    Raises:
+        InvalidInputError: `settings-invalid`, `storage-scheme`, `name-invalid`.
+    """
+    return Store(resolve(url, project))
+
+
+class Store:
+    """A store, opened. Safe to use from several threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._storage = open_storage(settings.url)
+        self._identity: Identity | None = None
+        self._opened: StorePlace | None = None
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r}, project={self.project!r})"
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self._storage.url
+
+    @property
+    def project(self) -> str:
+        """The project of names that state none."""
+        return self._settings.project
+
+    @property
+    def id(self) -> str:
+        """32 hex digits that no other store has. Raises NotFoundError `store-not-found`."""
+        return self._known_identity().store_id
+
+    def create(self) -> bool:
+        """Make the store if it is not there; whether it was made just now."""
+        try:
+            self._known_identity()
+        except NotFoundError:
+            self._identity = create_identity(self._storage)
+            return True
+        return False
+
+    # writing -------------------------------------------------------------------------
+
+    def log_artifact(
+        self,
+        artifact: Artifact,
+        *,
+        aliases: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        message: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> LoggedArtifact:
+        """
+        Store a draft as the next version of its name.
+
+        The same content as the newest version makes no new one; aliases, tags
+        and metadata that are new are then noted on it. `LoggedArtifact.push`
+        tells what was done.
+
+        Args:
+            aliases: names to move onto the version.
+            message: why this version was made.
+            on_progress: called at most 20 times a second.
+        Raises:
+            InvalidInputError: `type-mismatch`, `path-twice`, `path-invalid`,
+                `nothing-to-push`, `source-vanished`, `source-unreadable`.
+            StateError: `source-changed`.
+            DeniedError: `storage-full`, `storage-denied`.
+            ConflictError: `commit-contended`, `content-condemned`.
+        Cost: a stat a file when nothing changed; else what changed is read once.
+        """
+        from artstore.transfer.push import PushSpec, push
+
+        began = time.monotonic()
+        self.create()
+        place = self._place()
+        spec = PushSpec(
+            project=self.project,
+            name=artifact.name,
+            type=artifact.type,
+            sources=self._sources(artifact),
+            description=artifact.description,
+            metadata=artifact.metadata,
+            message=message,
+            aliases=tuple(names.check_alias(alias) for alias in aliases if alias != "latest"),
+            tags=tuple(names.check_tag(tag) for tag in tags),
+        )
+        outcome = push(place, spec, on_progress=on_progress)
+        self._remember_checkout(artifact, outcome)
+        summary = PushSummary(
+            is_new=outcome.is_new,
+            stored_bytes=outcome.stored_bytes,
+            read_bytes=outcome.read_bytes,
+            seconds=time.monotonic() - began,
+            warnings=outcome.warnings,
+        )
+        return LoggedArtifact(self, outcome.state, outcome.version, push=summary)
+
+    def set_aliases(
+        self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> None:
+        """Move aliases onto a version, and take others from it. One entry in its log."""
+        state, version = self._resolve(name)
+        request = AliasRequest(version.version, tuple(add), tuple(remove))
+        self._place().catalog.commit(state.project, state.name, request)
+
+    def set_tags(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add tags to a version, and take others from it."""
+        state, version = self._resolve(name)
+        request = TagRequest(version.version, tuple(add), tuple(remove))
+        self._place().catalog.commit(state.project, state.name, request)
+
+    def delete(self, name: str, *, force: bool = False) -> None:
+        """
+        Delete a version: a tombstone, which `restore` takes back. Frees nothing by itself.
+
+        Raises:
+            StateError: `version-aliased`, `version-pinned`, unless `force`.
+        """
+        state, version = self._resolve(name)
+        request = DeleteRequest(version.version, force=force)
+        self._place().catalog.commit(state.project, state.name, request)
+
+    def restore(self, name: str) -> None:
+        """
+        Take back the deletion of `name:vN`.
+
+        Raises:
+            InvalidInputError: `name-invalid`, no version number is given.
+            ConflictError: `content-vanished`, gc has removed what it held.
+        """
+        parsed = self._parse(name)
+        if parsed.version is None:
+            raise InvalidInputError(
+                f"{name!r} names no version",
+                code="name-invalid",
+                hint="a deleted version has only its number: NAME:v3",
+            )
+        place = self._place()
+        project = parsed.project or self.project
+        request = RestoreRequest(parsed.version, self._content_of)
+        place.catalog.commit(project, parsed.name, request)
+
+    # reading -------------------------------------------------------------------------
+
+    def artifact(self, name: str, *, type: str | None = None) -> LoggedArtifact:  # noqa: A002
+        """
+        Find a version: `[project/]name[:vN|:alias|@digest]`, the newest if none is named.
+
+        Raises:
+            NotFoundError: `collection-not-found`, `version-not-found`, `alias-not-found`.
+            InvalidInputError: `name-invalid`, `digest-ambiguous`, `type-mismatch`.
+        """
+        state, version = self._resolve(name)
+        if type is not None and state.type != type:
+            raise InvalidInputError(
+                f"{state.qualified_name} is of type {state.type}, not {type}",
+                code="type-mismatch",
+            )
+        return LoggedArtifact(self, state, version)
+
+    def projects(self) -> list[str]:
+        """Projects with artifacts, by name."""
+        return self._place().catalog.projects()
+
+    def collections(self, project: str | None = None) -> list[CollectionInfo]:
+        """The artifacts of a project, by name. Cost: one scan each."""
+        catalog = self._place().catalog
+        project = project or self.project
+        infos = []
+        for name in catalog.collections(project):
+            state = catalog.state_or_none(project, name)
+            if state is not None:
+                infos.append(_info(state))
+        return infos
+
+    def versions(self, name: str) -> list[VersionState]:
+        """Every version of a name, deleted ones too, oldest first."""
+        parsed = self._parse(name)
+        catalog = self._place().catalog
+        state = catalog.state(parsed.project or self.project, parsed.name)
+        return [state.versions[number] for number in sorted(state.versions)]
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """The log of a name, oldest entry first (docs/format/log.md)."""
+        parsed = self._parse(name)
+        entries = self._place().catalog.history(parsed.project or self.project, parsed.name)
+        return [
+            {
+                "n": entry.n,
+                "kind": entry.kind,
+                "time": entry.time,
+                "by": entry.by,
+                **entry.fields,
+            }
+            for entry in entries
+            if isinstance(entry, LogEntry)
+        ]
+
+    def diff(self, a: str, b: str) -> Diff:
+        """What changed from version `a` to version `b`; reads what is not in both."""
+        place = self._place()
+        before, after = (place.manifest(self._resolve(name)[1]) for name in (a, b))
+        return diff(before, after)
+
+    # upkeep --------------------------------------------------------------------------
+
+    def verify(
+        self,
+        name: str,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+    ) -> VerifyReport:
+        """
+        Read every byte of a version, in the store or in a checkout, and compare digests.
+
+        Raises:
+            DamagedDataError: the version's list of files cannot be read.
+        """
+        from artstore.transfer.progress import ProgressMeter
+
+        began = time.monotonic()
+        state, version = self._resolve(name)
+        place = self._place()
+        manifest = place.manifest(version)
+        meter = ProgressMeter(
+            "verify",
+            on_progress,
+            total_files=version.file_count,
+            total_bytes=version.size_bytes,
+        )
+        problems: list[EntryProblem]
+        if directory is None:
+            from artstore.upkeep.verify import verify_version
+
+            _, _, problems = verify_version(
+                manifest, place.packs, on_verified=lambda size: meter.add(1, size)
+            )
+        else:
+            from artstore.transfer.verifydir import verify_directory
+
+            problems = [
+                EntryProblem(path, message)
+                for path, message in verify_directory(
+                    manifest, Path(directory), content_root=place.content_root, meter=meter
+                )
+            ]
+        meter.finish()
+        return VerifyReport(
+            name=f"{state.project}/{state.name}:v{version.version}",
+            directory=None if directory is None else Path(directory),
+            checked_files=meter.files,
+            checked_bytes=meter.bytes,
+            problems=tuple(problems),
+            seconds=time.monotonic() - began,
+        )
+
+    def check(
+        self, *, read_data: float | None = None, on_progress: OnProgress | None = None
+    ) -> CheckReport:
+        """
+        Check every log, manifest and pack; `read_data` (0 to 1) also reads that part of the data.
+
+        Changes nothing. Damage is reported with the versions that it hits, not raised.
+        """
+        from artstore.transfer.progress import ProgressMeter
+        from artstore.upkeep.check import check_store
+
+        place = self._place()
+        meter = ProgressMeter("check", on_progress)
+        report = check_store(
+            place.storage, place.catalog, read_data=read_data, on_checked=meter.add
+        )
+        meter.finish()
+        return report
+
+    def usage(self, name: str | None = None) -> UsageReport:
+        """What the store, an artifact or one version takes (`UsageReport`)."""
+        from artstore.upkeep.usage import measure_usage
+
+        place = self._place()
+        if name is None:
+            return measure_usage(place.storage, place.catalog, None)
+        parsed = self._parse(name)
+        chosen, version = self._resolve(name)
+
+        def is_meant(state: CollectionState, candidate: VersionState) -> bool:
+            same = (state.project, state.name) == (chosen.project, chosen.name)
+            return same and (not parsed.is_exact or candidate.version == version.version)
+
+        return measure_usage(place.storage, place.catalog, is_meant)
+
+    # inside --------------------------------------------------------------------------
+
+    def _known_identity(self) -> Identity:
+        if self._identity is None:
+            self._identity = read_identity(self._storage)
+        return self._identity
+
+    def _place(self) -> StorePlace:
+        if self._opened is None:
+            settings, store_id = self._settings, self.id
+            cache = settings.cache_dir
+            self._opened = StorePlace(
+                storage=self._storage,
+                store_id=store_id,
+                catalog=Catalog(
+                    self._storage,
+                    store_id=store_id,
+                    replica=Replica(Replica.file_in(cache)),
+                    author=_author(),
+                ),
+                packs=PackReader(self._storage),
+                statcache=StatCache(host_file(cache)),
+                content_cache=ContentCache(cache, settings.cache_max_bytes),
+                cache_directory=cache,
+            )
+        return self._opened
+
+    def _checkouts(self) -> Checkouts:
+        return Checkouts(self._settings.state_dir)
+
+    def _parse(self, name: str) -> names.ArtifactName:
+        return names.parse_artifact_name(name)
+
+    def _resolve(self, name: str) -> tuple[CollectionState, VersionState]:
+        parsed = self._parse(name)
+        state = self._place().catalog.state(parsed.project or self.project, parsed.name)
+        return state, state.resolve_name(parsed)
+
+    def _content_of(self, version: VersionState) -> frozenset[str]:
+        from artstore.packs.locator import pack_key
+        from artstore.upkeep.survey import version_refs
+
+        place = self._place()
+        manifest = place.manifest(version)
+        keys = {pack_key(ref.pack) for _, ref in version_refs(manifest, place.packs)}
+        return frozenset(keys | {version.root})
+
+    def _sources(self, artifact: Artifact) -> list[Source]:
+        from artstore.transfer.ignore import IgnoreRules
+        from artstore.transfer.sources import EntrySource, FileSource, TreeSource
+
+        sources: list[Source] = []
+        for added in artifact.additions:
+            if isinstance(added, AddedDirectory):
+                rules = IgnoreRules.for_push(
+                    added.location,
+                    include=added.include,
+                    exclude=added.exclude,
+                    settings_file=self._settings.project_file,
+                    settings_rules=self._settings.ignores,
+                )
+                sources.append(
+                    TreeSource(added.location, added.prefix, rules, added.follow_links)
+                )
+            elif isinstance(added, AddedFile):
+                sources.append(FileSource(added.location, added.path))
+            else:
+                sources.append(EntrySource((added,)))
+        return sources
+
+    def _remember_checkout(self, artifact: Artifact, outcome: PushOutcome) -> None:
+        """A directory that was pushed whole is a checkout: pulling into it may update it."""
+        additions = artifact.additions
+        if len(additions) != 1 or not isinstance(additions[0], AddedDirectory):
+            return
+        if additions[0].prefix:
+            return
+        state = outcome.state
+        self._checkouts().mark_done(
+            additions[0].location, self.id, state.project, state.name, outcome.version.version
+        )
+
+
+class LoggedArtifact:
+    """
+    One version in a store. What it says was true when it was looked up.
+
+    `push` is set on what `Store.log_artifact` returns.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        state: CollectionState,
+        version: VersionState,
+        *,
+        push: PushSummary | None = None,
+    ) -> None:
+        self._store = store
+        self._state = state
+        self._version = version
+        self._push = push
+        self._manifest: Manifest | None = None
+        self._header: Mapping[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"<artifact {self.qualified_name} {self.digest[:12]}>"
+
+    @property
+    def push(self) -> PushSummary:
+        """What logging it did."""
+        assert self._push is not None, "only log_artifact knows"
+        return self._push
+
+    @property
+    def project(self) -> str:
+        """Its project."""
+        return self._state.project
+
+    @property
+    def name(self) -> str:
+        """Its name, without project and version."""
+        return self._state.name
+
+    @property
+    def version(self) -> str:
+        """`v3`."""
+        return f"v{self._version.version}"
+
+    @property
+    def qualified_name(self) -> str:
+        """`project/name:v3`."""
+        return f"{self.project}/{self.name}:{self.version}"
+
+    @property
+    def type(self) -> str:
+        """`dataset`, `model`, ..."""
+        return self._state.type or ""
+
+    @property
+    def digest(self) -> str:
+        """The artifact digest, 64 hex digits: equal exactly for equal content."""
+        return self._version.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return self._version.size_bytes
+
+    @property
+    def file_count(self) -> int:
+        """How many files it has."""
+        return self._version.file_count
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Names it also has; `latest` first, if it is the newest."""
+        latest = self._state.latest
+        first = ("latest",) if latest and latest.version == self._version.version else ()
+        return first + tuple(self._version.aliases)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Marks on this version."""
+        return tuple(self._version.tags)
+
+    @property
+    def created_at(self) -> str:
+        """UTC, `2026-01-31T12:00:00Z`."""
+        return self._version.created
+
+    @property
+    def description(self) -> str | None:
+        """What this is."""
+        return self._read_header().get("description")
+
+    @property
+    def message(self) -> str | None:
+        """Why this version was made."""
+        return self._read_header().get("message")
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """JSON values by name."""
+        return dict(self._read_header().get("metadata") or {})
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Files, symlinks, empty directories and references, by path."""
+        return self._open().entries(prefix)
+
+    def entry(self, path: str) -> Entry:
+        """The entry at `path`. Raises NotFoundError `entry-not-found`. Cost: one segment."""
+        return self._open().entry(path)
+
+    def iter_bytes(self, path: str) -> Iterator[bytes]:
+        """
+        The bytes of a file, piece by piece, each verified.
+
+        Raises:
+            NotFoundError: `entry-not-found`.
+            InvalidInputError: `entry-not-file`.
+            DamagedDataError: what was yielded before is sound.
+        """
+        manifest = self._open()
+        entry = manifest.entry(path)
+        if entry.kind not in (FILE, LINK):
+            raise InvalidInputError(
+                f"{path!r} is a {entry.kind}, not a file", code="entry-not-file", path=path
+            )
+        for data in self._store._place().packs.chunks(manifest.chunks(entry)):  # noqa: SLF001
+            yield bytes(data)
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file, at once. Raises as `iter_bytes`."""
+        return b"".join(self.iter_bytes(path))
+
+    def download(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        path_prefix: str | None = None,
+        paths: Sequence[str] = (),
+        link: str = "copy",
+        delete: bool = False,
+        dry_run: bool = False,
+        into: bool = True,
+        on_progress: OnProgress | None = None,
+    ) -> PullResult:
+        """
+        Make a directory hold this version; files that are right already are left alone.
+
+        Args:
+            root: `./artifacts/<name>:<version>` if left out.
+            path_prefix: only entries whose path starts so.
+            paths: only entries that match one of these globs.
+            link: `copy`, or `reflink`, `hard`, `sym` to one read-only file in the cache.
+            delete: remove what the version does not have.
+            into: False refuses a directory that is not empty and no checkout.
+        Raises:
+            DamagedDataError: naming the file; nothing wrong is left behind.
+            StateError: `target-not-empty`, `target-occupied`.
+            DeniedError: `target-full`, `target-denied`, `space-short`.
+        """
+        from artstore.transfer.pull import PullSpec, pull
+
+        began = time.monotonic()
+        if root is None:
+            root = Path("artifacts") / f"{self.name}:{self.version}"
+        spec = PullSpec(
+            Path(root),
+            Selection(path_prefix or "", tuple(paths)),
+            link=link,
+            delete=delete,
+            dry_run=dry_run,
+            into=into,
+        )
+        outcome = pull(
+            self._store._place(),  # noqa: SLF001 - one room, two doors
+            self._store._checkouts(),  # noqa: SLF001
+            self._state,
+            self._version,
+            spec,
+            on_progress=on_progress,
+        )
+        return PullResult(
+            root=outcome.root,
+            files=outcome.file_count,
+            written_files=len(outcome.written_paths),
+            written_bytes=outcome.written_bytes,
+            skipped_files=outcome.skipped_count,
+            deleted=len(outcome.deleted_paths),
+            linked=0 if link == "copy" else len(outcome.written_paths),
+            seconds=time.monotonic() - began,
+            warnings=outcome.warnings,
+            written_paths=outcome.written_paths,
+            deleted_paths=outcome.deleted_paths,
+        )
+
+    def _open(self) -> Manifest:
+        if self._manifest is None:
+            self._manifest = self._store._place().manifest(self._version)  # noqa: SLF001
+        return self._manifest
+
+    def _read_header(self) -> Mapping[str, Any]:
+        if self._header is None:
+            self._header = self._store._place().header(self._version)  # noqa: SLF001
+        return self._header
+
+
+def _info(state: CollectionState) -> CollectionInfo:
+    latest = state.latest
+    return CollectionInfo(
+        project=state.project,
+        name=state.name,
+        type=state.type or "",
+        latest_version=None if latest is None else latest.version,
+        version_count=len(state.live),
+        size_bytes=0 if latest is None else latest.size_bytes,
+        aliases=tuple(sorted(state.aliases)),
+        updated="" if latest is None else latest.created,
+    )
+
+
+def _author() -> str:
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

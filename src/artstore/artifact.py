@@ -1,0 +1,191 @@
+"""
+An artifact while it is put together: what will become the next version of a name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from artstore import canonical, names
+from artstore.digest import Hasher
+from artstore.errors import InvalidInputError
+from artstore.manifests.entry import Entry, reference_entry
+
+__all__ = ["AddedDirectory", "AddedFile", "Addition", "Artifact"]
+
+_METADATA_KEYS_MAX: Final = 100
+_READ_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class AddedDirectory:
+    """The contents of `location`, below `prefix`; patterns as in `Artifact.add_dir`."""
+
+    location: Path
+    prefix: str
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    follow_links: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddedFile:
+    """One file, stored at `path`."""
+
+    location: Path
+    path: str
+
+
+Addition = AddedDirectory | AddedFile | Entry
+
+
+class Artifact:
+    """
+    A draft: add what belongs to it, then log it.
+
+    Nothing is read before it is logged, except what `add_reference` must read to
+    know a digest.
+
+    Args:
+        name: `[A-Za-z0-9_.-]`, not first a dot, at most 128 characters.
+        type: what kind of thing this is (`dataset`, `model`); fixed for all
+            versions of a name. None: that of the versions before, or `dataset`.
+        description: free text.
+        metadata: JSON values under at most 100 names.
+    Raises:
+        InvalidInputError: `name-invalid`, `value-invalid`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        type: str | None = None,  # noqa: A002 - the name users of W&B know
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = names.check_collection_name(name)
+        self.type = None if type is None else names.check_type_name(type)
+        self.description = description
+        self.metadata = None if metadata is None else _check_metadata(metadata)
+        self._additions: list[Addition] = []
+
+    @property
+    def additions(self) -> Sequence[Addition]:
+        """What was added so far, in the order it was."""
+        return tuple(self._additions)
+
+    def add_file(self, local_path: str | os.PathLike[str], name: str | None = None) -> None:
+        """
+        Add one file; a symlink stands for what it leads to.
+
+        Args:
+            name: path in the artifact; the file's own name if left out.
+        Raises:
+            InvalidInputError: `source-missing`, `path-invalid`.
+        """
+        location = Path(local_path)
+        if not location.is_file():
+            raise _missing(location, "file")
+        path = names.check_entry_path(name if name is not None else location.name)
+        self._additions.append(AddedFile(location.absolute(), path))
+
+    def add_dir(
+        self,
+        local_path: str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        follow_links: bool = False,
+    ) -> None:
+        """
+        Add the contents of a directory, `.artignore` rules applied.
+
+        Args:
+            name: directory in the artifact to put them in; its root if left out.
+            include: only paths that match one of these globs, if any is given.
+            exclude: gitignore patterns of what to leave out.
+            follow_links: store what symlinks lead to instead of the links.
+        Raises:
+            InvalidInputError: `source-missing`, `path-invalid`.
+        """
+        location = Path(local_path)
+        if not location.is_dir():
+            raise _missing(location, "directory")
+        prefix = "" if name is None else names.check_entry_path(name.rstrip("/"))
+        self._additions.append(
+            AddedDirectory(
+                location.absolute(), prefix, tuple(include), tuple(exclude), follow_links
+            )
+        )
+
+    def add_reference(self, uri: str, name: str | None = None) -> None:
+        """
+        Add something that stays where it is and is named by a URL.
+
+        The bytes behind `file://` are hashed now, and checked when they are
+        pulled; of other schemes this release keeps the URL alone.
+
+        Args:
+            name: path in the artifact; the last part of the URL if left out.
+        Raises:
+            InvalidInputError: `reference-invalid`, `source-missing`, `path-invalid`.
+        """
+        parts = urlsplit(uri)
+        if not parts.scheme:
+            raise InvalidInputError(
+                f"{uri!r} is no URL",
+                code="reference-invalid",
+                hint=f"for a local file use add_file, or file://{os.path.abspath(uri)}",
+            )
+        path = names.check_entry_path(name or unquote(parts.path.rstrip("/").rpartition("/")[2]))
+        if parts.scheme != "file":
+            self._additions.append(reference_entry(path, uri))
+            return
+        location = Path(unquote(parts.path))
+        if not location.is_file():
+            raise _missing(location, "file")
+        digest, size = _hash_file(location)
+        self._additions.append(
+            reference_entry(path, uri, size_bytes=size, content_digest=digest)
+        )
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    if len(metadata) > _METADATA_KEYS_MAX:
+        raise InvalidInputError(
+            f"metadata has {len(metadata)} names, at most {_METADATA_KEYS_MAX} are kept",
+            code="value-invalid",
+        )
+    checked: dict[str, Any] = canonical.decode(
+        canonical.encode(dict(metadata), what="metadata"), what="metadata"
+    )
+    return checked
+
+
+def _hash_file(location: Path) -> tuple[bytes, int]:
+    hasher, size = Hasher(), 0
+    with location.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            hasher.update(block)
+            size += len(block)
+    return hasher.digest(), size
+
+
+def _missing(location: Path, what: str) -> InvalidInputError:
+    if location.exists():
+        other = "directory" if location.is_dir() else "file"
+        hint = f"it is a {other}" if other != what else None
+    else:
+        hint = None
+    return InvalidInputError(
+        f"there is no {what} {os.fspath(location)!r}",
+        code="source-missing",
+        hint=hint,
+        path=os.fspath(location),
+    )

@@ -1,0 +1,425 @@
+"""
+What a commit decides: pure functions (state at n-1, request) -> entry or refusal.
+
+They are evaluated again on the new state after every lost race (C4), so that a
+rule that held at 12 also holds when the entry lands at 14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any
+
+from artstore import names
+from artstore.catalog.fences import ContentUse
+from artstore.catalog.format import VERSION_MAX, Body
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import InvalidInputError, LimitExceededError, NotFoundError, StateError
+
+__all__ = [
+    "AliasRequest",
+    "Applied",
+    "CreateRequest",
+    "DeleteRequest",
+    "DescribeRequest",
+    "FenceRequest",
+    "Outcome",
+    "PublishRequest",
+    "Published",
+    "Request",
+    "RestoreRequest",
+    "Settled",
+    "Step",
+    "TagRequest",
+    "Unchanged",
+    "Write",
+    "evaluate",
+]
+
+# --- Requests -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """Make the collection if it is not there."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """
+    Make a version, or find that it is there.
+
+    Args:
+        digest: of the artifact, hex: what "same content" compares.
+        root: key of the manifest root.
+        push: the id of this push, 16 hex digits; the entry states it.
+        earlier_pushes: ids of attempts whose outcome is unknown (the journal).
+        uses: what must not be about to be deleted.
+        draft: the draft this finishes.
+    """
+
+    type: str
+    digest: str
+    root: str
+    push: str
+    size_bytes: int
+    file_count: int
+    entry_count: int
+    aliases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    uses: ContentUse = field(default_factory=ContentUse)
+    earlier_pushes: frozenset[str] = frozenset()
+    draft: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasRequest:
+    """Move aliases onto a version and take others from it."""
+
+    version: int
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TagRequest:
+    """Add tags to a version and take others from it."""
+
+    version: int
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeRequest:
+    """Replace a version's description and metadata by those stored under `meta`."""
+
+    version: int
+    meta: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRequest:
+    """Write a tombstone. `force` also deletes what has aliases or is pinned."""
+
+    version: int
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRequest:
+    """
+    Take a tombstone back.
+
+    Args:
+        content_of: every key that the version references, its root among them.
+            Asked only if gc came by since the version was deleted.
+    """
+
+    version: int
+    content_of: Callable[[VersionState], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class FenceRequest:
+    """Append the fence of plan `plan`, unless it stands."""
+
+    plan: int
+
+
+Request = (
+    CreateRequest
+    | PublishRequest
+    | AliasRequest
+    | TagRequest
+    | DescribeRequest
+    | DeleteRequest
+    | RestoreRequest
+    | FenceRequest
+)
+
+# --- Outcomes -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The version exists because of this push; `is_repeated`: an earlier attempt had made it."""
+
+    version: int
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing had to be written, or only aliases and tags of that version."""
+
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The request was written."""
+
+    version: int | None = None
+
+
+Outcome = Published | Unchanged | Applied
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """
+    Write `body` as entry n. Without an outcome the request is evaluated again behind it.
+
+    `needs_content`: only after the check of the fences.
+    """
+
+    body: Body
+    outcome: Outcome | None
+    needs_content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """There is nothing to write."""
+
+    outcome: Outcome
+
+
+Step = Write | Settled
+
+# --- Decisions ----------------------------------------------------------------------
+
+
+@singledispatch
+def evaluate(request: Any, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    """
+    Decide what `request` writes after `state`.
+
+    Args:
+        now: the time that the entry will state; pins are compared with it.
+    Raises:
+        NotFoundError: `collection-not-found`, `version-not-found`,
+            `version-deleted`, `alias-not-found`.
+        StateError: `version-aliased`, `version-pinned`, `version-purged`, `draft-not-open`.
+        InvalidInputError: `type-mismatch`, `name-invalid`.
+    """
+    raise TypeError(f"not a request: {request!r}")
+
+
+@evaluate.register
+def _create(request: CreateRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    if state.exists:
+        _check_type(request.type, state)
+        return Settled(Unchanged(None))
+    return Write(_creation(request.type, state), Applied())
+
+
+@evaluate.register
+def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    for alias in request.aliases:
+        names.check_alias(alias)
+    for tag in request.tags:
+        names.check_tag(tag)
+    if not state.exists:
+        return Write(_creation(request.type, state), None)
+    _check_type(request.type, state)
+    made = _made_before(request, state)
+    if made is not None:
+        return Settled(Published(made.version, is_repeated=True))
+    newest = state.latest
+    if newest is not None and newest.digest == request.digest and request.draft is None:
+        return _label_newest(request, newest)
+    if request.draft is not None and state.drafts.get(request.draft, -1) is not None:
+        raise StateError(
+            f"draft {request.draft} of {state.qualified_name} is not open",
+            code="draft-not-open",
+        )
+    number = state.highest + 1
+    if number > VERSION_MAX:
+        raise LimitExceededError(
+            f"{state.qualified_name} has used up its version numbers", code="limit-exceeded"
+        )
+    fields: dict[str, Any] = {
+        "version": number,
+        "digest": request.digest,
+        "root": request.root,
+        "push": request.push,
+        "size_bytes": request.size_bytes,
+        "file_count": request.file_count,
+        "entry_count": request.entry_count,
+        "aliases": _distinct(request.aliases),
+        "tags": _distinct(request.tags),
+    }
+    if request.draft is not None:
+        fields["draft"] = request.draft
+    return Write(("publish", fields), Published(number), needs_content=True)
+
+
+def _made_before(request: PublishRequest, state: CollectionState) -> VersionState | None:
+    # C5: a lost answer, or a second finisher of a draft. What was deleted since
+    # counts for this very push only: a push made again is to be there again.
+    made = state.find_push(request.push)
+    if made is not None:
+        return made
+    if request.draft is not None and (number := state.drafts.get(request.draft)) is not None:
+        return state.versions[number]
+    if not request.earlier_pushes:
+        return None
+    return next(
+        (
+            version
+            for version in reversed(state.live)
+            if version.push in request.earlier_pushes and version.digest == request.digest
+        ),
+        None,
+    )
+
+
+def _label_newest(request: PublishRequest, newest: VersionState) -> Step:
+    """Same content as the newest live version (C8): new aliases and tags are their own entries."""
+    aliases = [alias for alias in _distinct(request.aliases) if alias not in newest.aliases]
+    if aliases:
+        fields = {"version": newest.version, "add": aliases, "remove": []}
+        return Write(("alias", fields), None)
+    tags = [tag for tag in _distinct(request.tags) if tag not in newest.tags]
+    if tags:
+        fields = {"version": newest.version, "add": tags, "remove": []}
+        return Write(("tag", fields), None)
+    return Settled(Unchanged(newest.version))
+
+
+@evaluate.register
+def _alias(request: AliasRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    version = _live(request.version, state)
+    for alias in (*request.add, *request.remove):
+        names.check_alias(alias)
+    _check_disjoint(request.add, request.remove)
+    for alias in request.remove:
+        if alias not in version.aliases:
+            where = state.aliases.get(alias)
+            raise NotFoundError(
+                f"{state.qualified_name}:v{version.version} has no alias {alias!r}"
+                + (f"; v{where} has it" if where is not None else ""),
+                code="alias-not-found",
+            )
+    add = [alias for alias in _distinct(request.add) if alias not in version.aliases]
+    return _labels("alias", version.version, add, _distinct(request.remove))
+
+
+@evaluate.register
+def _tag(request: TagRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    version = _live(request.version, state)
+    for tag in (*request.add, *request.remove):
+        names.check_tag(tag)
+    _check_disjoint(request.add, request.remove)
+    add = [tag for tag in _distinct(request.add) if tag not in version.tags]
+    remove = [tag for tag in _distinct(request.remove) if tag in version.tags]
+    return _labels("tag", version.version, add, remove)
+
+
+def _labels(kind: str, version: int, add: list[str], remove: list[str]) -> Step:
+    if not add and not remove:
+        return Settled(Unchanged(version))
+    return Write((kind, {"version": version, "add": add, "remove": remove}), Applied(version))
+
+
+@evaluate.register
+def _describe(request: DescribeRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    version = _live(request.version, state)
+    if version.meta == request.meta:
+        return Settled(Unchanged(version.version))
+    fields = {"version": version.version, "meta": request.meta}
+    return Write(("describe", fields), Applied(version.version))
+
+
+@evaluate.register
+def _delete(request: DeleteRequest, state: CollectionState, now: str) -> Step:
+    _check_exists(state)
+    version = state.versions.get(request.version)
+    if version is not None and not version.is_live:
+        # The same rm again, perhaps after a lost answer: what was wanted is so.
+        return Settled(Unchanged(version.version))
+    version = state.version(request.version)
+    text = f"{state.qualified_name}:v{version.version}"
+    if version.aliases and not request.force:
+        raise StateError(
+            f"{text} has the alias{'es' if len(version.aliases) > 1 else ''} "
+            f"{', '.join(version.aliases)}",
+            code="version-aliased",
+            hint=f"art rm {text} --force",
+        )
+    holders = [pin.holder for pin in version.pins if pin.until > now]
+    if holders and not request.force:
+        raise StateError(
+            f"{text} is pinned by {', '.join(holders)}",
+            code="version-pinned",
+            hint=f"art rm {text} --force",
+        )
+    return Write(("delete", {"version": version.version}), Applied(version.version))
+
+
+@evaluate.register
+def _restore(request: RestoreRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    _check_exists(state)
+    version = state.versions.get(request.version)
+    if version is None or version.is_live:
+        # Unknown numbers are refused in the words of every other look-up.
+        return Settled(Unchanged(state.version(request.version).version))
+    if version.deleted is not None and version.deleted.is_purged:
+        raise StateError(
+            f"{state.qualified_name}:v{version.version} was purged by {version.deleted.by}; "
+            "its content is gone for good",
+            code="version-purged",
+        )
+    fields = {"version": version.version}
+    return Write(("restore", fields), Applied(version.version), needs_content=True)
+
+
+@evaluate.register
+def _fence(request: FenceRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    if any(fence.plan == request.plan for fence in state.fences):
+        return Settled(Unchanged(None))
+    return Write(("fence", {"plan": request.plan}), Applied())
+
+
+def _creation(type_name: str, state: CollectionState) -> Body:
+    names.check_type_name(type_name)
+    return "create", {"project": state.project, "name": state.name, "type": type_name}
+
+
+def _check_exists(state: CollectionState) -> None:
+    if not state.exists:
+        raise NotFoundError(
+            f"there is no collection {state.qualified_name}", code="collection-not-found"
+        )
+
+
+def _check_type(wanted: str, state: CollectionState) -> None:
+    if state.type != wanted:
+        raise InvalidInputError(
+            f"{state.qualified_name} has artifacts of type {state.type}, not {wanted}",
+            code="type-mismatch",
+            hint=f"use --type {state.type}, or another name",
+        )
+
+
+def _check_disjoint(add: tuple[str, ...], remove: tuple[str, ...]) -> None:
+    both = sorted(set(add) & set(remove))
+    if both:
+        raise InvalidInputError(
+            f"{', '.join(both)} cannot be added and removed at once", code="name-invalid"
+        )
+
+
+def _live(number: int, state: CollectionState) -> VersionState:
+    _check_exists(state)
+    return state.version(number)
+
+
+def _distinct(items: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(items))

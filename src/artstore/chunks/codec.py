@@ -1,0 +1,137 @@
+"""
+One chunk, plain <-> stored: raw, or one zstd frame where that saves at least 5 %.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from artstore import limits
+from artstore.digest import Buffer, digest_of
+from artstore.errors import DamagedDataError, LimitExceededError, UnsupportedFormatError
+
+if TYPE_CHECKING:
+    import zstandard
+
+__all__ = ["RAW", "ZSTD", "decode", "decode_verified", "encode"]
+
+RAW: Final = 0
+ZSTD: Final = 1
+
+_LEVEL: Final = 3
+_SAMPLE_BYTES: Final = 4 * limits.KIB
+
+
+class _ThreadState(threading.local):
+    """zstd contexts are not shared between threads and are costly to make."""
+
+    compressor: zstandard.ZstdCompressor | None = None
+    sampler: zstandard.ZstdCompressor | None = None
+    decompressor: zstandard.ZstdDecompressor | None = None
+
+
+_state = _ThreadState()
+
+
+def encode(plain: Buffer, *, sampled: bool = True) -> tuple[int, Buffer]:
+    """
+    The codec and the stored form of a chunk; the same object again when kept raw.
+
+    A sample of 4 KiB from the middle decides whether compression is tried at
+    all: 256 MiB of JPEGs cost 9 ms to turn down (1.0 s to compress in vain).
+    Manifests say `sampled=False`: their middle is digests, their ends are not.
+    """
+    size = len(plain)
+    compressor, sampler = _compressors()
+    if sampled and size > 2 * _SAMPLE_BYTES:
+        middle = (size - _SAMPLE_BYTES) // 2
+        sample = memoryview(plain)[middle : middle + _SAMPLE_BYTES]
+        if len(sampler.compress(sample)) > _SAMPLE_BYTES * 0.95:
+            return RAW, plain
+    stored = compressor.compress(plain)
+    return (ZSTD, stored) if len(stored) <= size * 0.95 else (RAW, plain)
+
+
+def decode(
+    codec: int,
+    stored: Buffer,
+    *,
+    plain_bytes: int,
+    where: str,
+    limit_bytes: int = limits.CHUNK_MAX_BYTES,
+) -> Buffer:
+    """
+    The plain form; checks the length and what it may allocate, not the digest.
+
+    Raises:
+        DamagedDataError: `chunk-damaged`, naming `where`.
+        LimitExceededError: `limit-exceeded`, before anything is allocated.
+        UnsupportedFormatError: `codec-unknown`.
+    """
+    if plain_bytes > limit_bytes:
+        raise LimitExceededError(
+            f"{where}: {plain_bytes} bytes pass the limit of {limit_bytes}",
+            code="limit-exceeded",
+        )
+    if codec == RAW:
+        if len(stored) != plain_bytes:
+            raise _damaged(where, f"{plain_bytes} bytes", f"{len(stored)} bytes")
+        return stored
+    if codec != ZSTD:
+        raise UnsupportedFormatError(
+            f"{where}: codec {codec} is not known to this release", code="codec-unknown"
+        )
+    return _decompress(stored, plain_bytes, where)
+
+
+def decode_verified(
+    codec: int, stored: Buffer, *, plain_bytes: int, digest: bytes, where: str
+) -> Buffer:
+    """As `decode`, and the digest is checked. Raises DamagedDataError `chunk-damaged`."""
+    plain = decode(codec, stored, plain_bytes=plain_bytes, where=where)
+    found = digest_of(plain)
+    if found != digest:
+        raise _damaged(where, digest.hex(), found.hex())
+    return plain
+
+
+def _decompress(stored: Buffer, plain_bytes: int, where: str) -> bytes:
+    import zstandard
+
+    try:
+        # The frame states its own size and window: a bomb is refused by what it
+        # says, before the library allocates it.
+        frame = zstandard.get_frame_parameters(stored)
+        if frame.content_size != plain_bytes:
+            raise _damaged(where, f"{plain_bytes} bytes", f"{frame.content_size} bytes")
+        if frame.window_size > limits.CHUNK_MAX_BYTES:
+            raise LimitExceededError(
+                f"{where}: a zstd window of {frame.window_size} bytes passes the limit",
+                code="limit-exceeded",
+            )
+        if _state.decompressor is None:
+            _state.decompressor = zstandard.ZstdDecompressor()
+        return _state.decompressor.decompress(stored, max_output_size=plain_bytes)
+    except zstandard.ZstdError as error:
+        raise _damaged(where, "a zstd frame", str(error)) from error
+
+
+def _compressors() -> tuple[zstandard.ZstdCompressor, zstandard.ZstdCompressor]:
+    import zstandard
+
+    if _state.compressor is None or _state.sampler is None:
+        # No checksum in the frame: the digest of the plain bytes is stronger.
+        _state.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False)
+        _state.sampler = zstandard.ZstdCompressor(level=1, write_checksum=False)
+    return _state.compressor, _state.sampler
+
+
+def _damaged(where: str, expected: str, found: str) -> DamagedDataError:
+    return DamagedDataError(
+        f"{where} is damaged: expected {expected}, found {found}",
+        code="chunk-damaged",
+        where=where,
+        expected=expected,
+        found=found,
+    )

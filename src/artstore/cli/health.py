@@ -1,0 +1,164 @@
+"""`art verify`, `art check`, `art du`: whether bytes are right, and how many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from artstore.cli.command import Command, shared_options
+from artstore.cli.options import complete_name, read_percentage
+from artstore.cli.output import count, format_bytes, format_seconds, printable
+from artstore.cli.session import Session
+from artstore.errors import DamagedDataError
+
+if TYPE_CHECKING:
+    from artstore.api import CheckReport, UsageReport, VerifyReport
+
+__all__ = ["check_command", "du_command", "verify_command"]
+
+
+@click.command("verify", cls=Command, examples=("art verify mnist:v3", "art verify mnist:v3 data"))
+@click.argument("name", metavar="NAME[:V]", shell_complete=complete_name)
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@shared_options
+@click.pass_obj
+def verify_command(session: Session, name: str, directory: Path | None) -> None:
+    """
+    Read every byte of a version in the store, or of a checkout of it in DIR, and check it.
+
+    Nothing is changed. Exit status 8 if anything is missing or not what was pushed.
+    """
+    parsed = session.name(name)
+    store = session.open_store(project=parsed.project)
+    with session.progress() as bar:
+        report = store.verify(name, directory, on_progress=bar.on_progress)
+    session.output.result(
+        _verify_record(report), _verify_lines(report), names=[p.path for p in report.problems]
+    )
+    if report.problems:
+        raise DamagedDataError(
+            f"{name}: {count(len(report.problems), 'entry', 'entries')} not as pushed",
+            code="damage-found",
+        )
+
+
+def _verify_record(report: VerifyReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "directory": str(report.directory) if report.directory is not None else None,
+        "ok": not report.problems,
+        "checked_files": report.checked_files,
+        "checked_bytes": report.checked_bytes,
+        "problems": [{"path": p.path, "message": p.message} for p in report.problems],
+        "seconds": report.seconds,
+    }
+
+
+def _verify_lines(report: VerifyReport) -> Iterator[str]:
+    for problem in report.problems:
+        yield f"{printable(problem.path)}: {printable(problem.message)}"
+    yield (
+        f"{count(report.checked_files, 'file')}, {format_bytes(report.checked_bytes)} read "
+        f"in {format_seconds(report.seconds)}: {_verdict(len(report.problems))}"
+    )
+
+
+def _verdict(problem_count: int) -> str:
+    return count(problem_count, "problem") if problem_count else "all right"
+
+
+@click.command("check", cls=Command, examples=("art check", "art check --read-data=5%"))
+@click.option(
+    "--read-data",
+    metavar="[=PERCENT]",
+    is_flag=False,
+    flag_value="100%",
+    callback=read_percentage,
+    help="Read the packs too: all of them, or a random part of so many percent.",
+)
+@shared_options
+@click.pass_obj
+def check_command(session: Session, read_data: float | None) -> None:
+    """
+    Check the whole store: every log, manifest and pack, what is damaged and whom it hits.
+
+    Nothing is changed. Exit status 8 if anything is damaged or missing.
+    """
+    store = session.open_store()
+    with session.progress() as bar:
+        report = store.check(read_data=read_data, on_progress=bar.on_progress)
+    session.output.result(
+        _check_record(report), _check_lines(report), names=[p.key for p in report.problems]
+    )
+    if report.problems:
+        raise DamagedDataError(
+            f"the store has {count(len(report.problems), 'problem')}", code="damage-found"
+        )
+
+
+def _check_record(report: CheckReport) -> dict[str, Any]:
+    return {
+        "ok": not report.problems,
+        "checked_collections": report.checked_collections,
+        "checked_versions": report.checked_versions,
+        "checked_packs": report.checked_packs,
+        "read_bytes": report.read_bytes,
+        "problems": [
+            {"key": p.key, "message": p.message, "versions": list(p.versions)}
+            for p in report.problems
+        ],
+        "seconds": report.seconds,
+    }
+
+
+def _check_lines(report: CheckReport) -> Iterator[str]:
+    for problem in report.problems:
+        yield f"{printable(problem.key)}: {printable(problem.message)}"
+        if problem.versions:
+            yield f"  hits {', '.join(problem.versions)}"
+    yield (
+        f"{count(report.checked_collections, 'artifact')}, "
+        f"{count(report.checked_versions, 'version')}, {count(report.checked_packs, 'pack')}, "
+        f"{format_bytes(report.read_bytes)} read in {format_seconds(report.seconds)}: "
+        f"{_verdict(len(report.problems))}"
+    )
+
+
+@click.command("du", cls=Command, examples=("art du", "art du mnist", "art du mnist:v3"))
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_name)
+@shared_options
+@click.pass_obj
+def du_command(session: Session, name: str | None) -> None:
+    """
+    Show what an artifact takes, or the whole store.
+
+    Logical: all versions as if each were a full copy. Stored: what they take in the store.
+    Unique: the part of it that nothing else uses; shared: the part that something else uses.
+    """
+    parsed = session.name(name) if name is not None else None
+    store = session.open_store(project=parsed.project if parsed else None)
+    report = store.usage(name)
+    session.output.result(_usage_record(name, report), _usage_lines(report))
+
+
+def _usage_record(name: str | None, report: UsageReport) -> dict[str, Any]:
+    return {
+        "name": name,
+        "logical_bytes": report.logical_bytes,
+        "stored_bytes": report.stored_bytes,
+        "unique_bytes": report.unique_bytes,
+        "shared_bytes": report.shared_bytes,
+    }
+
+
+def _usage_lines(report: UsageReport) -> Iterator[str]:
+    for label, size_bytes in (
+        ("logical", report.logical_bytes),
+        ("stored", report.stored_bytes),
+        ("unique", report.unique_bytes),
+        ("shared", report.shared_bytes),
+    ):
+        yield f"{label:<8} {format_bytes(size_bytes):>10}  ({size_bytes:,} bytes)"

@@ -1,0 +1,139 @@
+"""`art alias`, `art tag`, `art rm`, `art restore`: what can change about a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from artstore.cli.command import Command, shared_options
+from artstore.cli.options import complete_name
+from artstore.cli.session import Session
+from artstore.errors import ArtstoreError, InvalidInputError
+
+if TYPE_CHECKING:
+    from artstore.names import ArtifactName
+
+__all__ = ["alias_command", "restore_command", "rm_command", "tag_command"]
+
+
+@click.command("alias", cls=Command)
+@click.argument("name", metavar="NAME[:V]", shell_complete=complete_name)
+@click.argument("aliases", metavar="ALIAS...", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take the aliases away instead.")
+@shared_options
+@click.pass_obj
+def alias_command(session: Session, *, name: str, aliases: tuple[str, ...], remove: bool) -> None:
+    """
+    Give a version ALIASes; one that another version of the artifact has moves here.
+
+    V is the newest version if left out. 'latest' always is the newest and cannot be given.
+    """
+    _change_labels(session, name, aliases, "aliases", remove=remove)
+
+
+@click.command("tag", cls=Command)
+@click.argument("name", metavar="NAME[:V]", shell_complete=complete_name)
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take the tags away instead.")
+@shared_options
+@click.pass_obj
+def tag_command(session: Session, *, name: str, tags: tuple[str, ...], remove: bool) -> None:
+    """Give a version TAGs; unlike an alias, a tag may stand on many versions."""
+    _change_labels(session, name, tags, "tags", remove=remove)
+
+
+def _change_labels(
+    session: Session, name: str, labels: tuple[str, ...], key: str, *, remove: bool
+) -> None:
+    parsed = session.name(name)
+    store = session.open_store(project=parsed.project)
+    # By its number: a push in between must not move the labels, and `x:best` is gone after
+    # `--remove best`.
+    exact = store.artifact(name).qualified_name
+    change = store.set_aliases if key == "aliases" else store.set_tags
+    change(exact, **{"remove" if remove else "add": list(labels)})
+    artifact = store.artifact(exact)
+    now = artifact.aliases if key == "aliases" else artifact.tags
+    short = f"{artifact.name}:{artifact.version}"
+    value = {
+        "project": artifact.project,
+        "name": artifact.name,
+        "version": artifact.version,
+        "aliases": list(artifact.aliases),
+        "tags": list(artifact.tags),
+    }
+    listed = ", ".join(now) if now else "none"
+    session.output.result(value, [f"{short}  {key}: {listed}"], names=[short])
+
+
+@click.command("rm", cls=Command)
+@click.argument("name", metavar="NAME:V", shell_complete=complete_name)
+@click.option("--force", is_flag=True, help="Delete it although aliases point to it.")
+@shared_options
+@click.pass_obj
+def rm_command(session: Session, *, name: str, force: bool) -> None:
+    """
+    Delete one version; 'art restore' brings it back as long as its bytes are there.
+
+    Its number is never used again. A version that has aliases is refused without --force.
+    """
+    parsed = session.name(name)
+    if not parsed.is_exact:
+        raise _needs_version(session, name, "rm deletes one version")
+    store = session.open_store(project=parsed.project)
+    artifact = store.artifact(name)
+    try:
+        store.delete(artifact.qualified_name, force=force)
+    except ArtstoreError as error:
+        if error.code == "version-aliased":
+            error.context["correction"] = session.corrected("--force")
+            error.hint = f"to delete it all the same: {error.context['correction']}"
+        raise
+    short = f"{artifact.name}:{artifact.version}"
+    value = _changed_record(artifact.project, artifact.name, artifact.version)
+    undo = _plain_name(parsed, artifact.version)
+    lines = [f"{short} deleted; 'art restore {undo}' brings it back"]
+    session.output.result(value, lines, names=[short])
+
+
+@click.command("restore", cls=Command)
+@click.argument("name", metavar="NAME:vN")
+@shared_options
+@click.pass_obj
+def restore_command(session: Session, name: str) -> None:
+    """Bring a deleted version back under its number."""
+    parsed = session.name(name)
+    if parsed.version is None:
+        raise InvalidInputError(
+            f"restore needs the number of a version, and {name!r} has none",
+            code="usage-invalid",
+            hint=f"'art ls {parsed.name} --all' lists deleted versions; then: "
+            f"art restore {parsed.name}:vN",
+        )
+    store = session.open_store(project=parsed.project)
+    store.restore(name)
+    artifact = store.artifact(name)
+    short = f"{artifact.name}:{artifact.version}"
+    value = _changed_record(artifact.project, artifact.name, artifact.version)
+    session.output.result(value, [f"{short} restored"], names=[short])
+
+
+def _changed_record(project: str, name: str, version: str) -> dict[str, Any]:
+    return {"project": project, "name": name, "version": version}
+
+
+def _plain_name(parsed: ArtifactName, version: str) -> str:
+    """The argument of `art restore` that undoes what was asked for."""
+    plain = f"{parsed.name}:{version}"
+    return f"{parsed.project}/{plain}" if parsed.project else plain
+
+
+def _needs_version(session: Session, name: str, reason: str) -> InvalidInputError:
+    meant = session.corrected(replace=(name, f"{name}:vN"))
+    return InvalidInputError(
+        f"{reason}, and {name!r} names none",
+        code="usage-invalid",
+        hint=f"write: {meant}",
+        correction=meant,
+    )

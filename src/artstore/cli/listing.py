@@ -1,0 +1,200 @@
+"""`art ls`: artifacts of a project, versions of an artifact, entries of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from artstore.cli.command import Command, shared_options
+from artstore.cli.options import complete_name
+from artstore.cli.output import count, format_bytes, printable, table
+from artstore.cli.records import (
+    collection_record,
+    entry_record,
+    version_name,
+    versions_record,
+)
+from artstore.cli.session import Session
+from artstore.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from artstore.api import CollectionInfo, Store, VersionState
+
+__all__ = ["ls_command"]
+
+
+@click.command("ls", cls=Command)
+@click.argument(
+    "what", metavar="[PROJECT | NAME | NAME:V]", required=False, shell_complete=complete_name
+)
+@click.argument("prefix", metavar="[PREFIX]", required=False)
+@click.option("-a", "--all", "with_deleted", is_flag=True, help="List deleted versions too.")
+@shared_options
+@click.pass_obj
+def ls_command(
+    session: Session, *, what: str | None, prefix: str | None, with_deleted: bool
+) -> None:
+    """
+    List what there is, one level at a time.
+
+    Without an argument: the artifacts of the project. A NAME: its versions. NAME:V: its entries,
+    with a PREFIX those whose path begins so. A PROJECT: its artifacts; where an artifact has the
+    same name, write the project with a slash behind it: 'art ls vision/'.
+    """
+    if what is None:
+        _list_artifacts(session, session.settings.project, with_projects=True)
+    elif what.endswith("/"):
+        _list_project(session, what.rstrip("/"))
+    else:
+        name = session.name(what)
+        store = session.open_store(project=name.project)
+        if name.is_exact or prefix is not None:
+            _list_entries(session, store, what, prefix or "")
+            return
+        try:
+            versions = store.versions(what)
+        except NotFoundError:
+            if name.project is None and name.name in store.projects():
+                _list_artifacts(session, name.name, with_projects=False)
+                return
+            raise
+        _list_versions(session, store, what, versions, with_deleted=with_deleted)
+
+
+def _list_project(session: Session, project: str) -> None:
+    from artstore.names import check_project_name
+
+    store = session.open_store(project=check_project_name(project))
+    known = store.projects()
+    if project not in known:
+        from artstore.cli.suggestions import close_texts
+
+        near = close_texts(project, known)
+        raise NotFoundError(
+            f"the store has no project {project!r}",
+            code="project-not-found",
+            hint=f"close: {', '.join(near)}" if near else None,
+            store=session.settings.url,
+        )
+    _list_artifacts(session, project, with_projects=False)
+
+
+def _list_artifacts(session: Session, project: str, *, with_projects: bool) -> None:
+    store = session.open_store(project=project)
+    found = store.collections(project)
+    value: dict[str, Any] = {
+        "kind": "artifacts",
+        "project": project,
+        "artifacts": [collection_record(info) for info in found],
+    }
+    others: list[str] = []
+    if with_projects:
+        value["projects"] = store.projects()
+        others = [name for name in value["projects"] if name != project]
+    session.output.result(
+        value, _artifact_lines(found, project), names=[info.name for info in found]
+    )
+    if others:
+        session.output.note(f"other projects: {', '.join(others)}")
+
+
+def _artifact_lines(found: list[CollectionInfo], project: str) -> Iterator[str]:
+    if not found:
+        yield f"project {project} has no artifacts yet"
+        return
+    heads = ("NAME", "TYPE", "LATEST", "VERSIONS", "SIZE", "ALIASES", "UPDATED")
+    rows = [
+        (
+            info.name,
+            info.type,
+            version_name(info.latest_version) or "-",
+            str(info.version_count),
+            format_bytes(info.size_bytes),
+            ",".join(info.aliases),
+            info.updated,
+        )
+        for info in found
+    ]
+    yield from table(heads, rows, right="VERSIONS SIZE")
+
+
+def _list_versions(
+    session: Session,
+    store: Store,
+    what: str,
+    versions: list[VersionState],
+    *,
+    with_deleted: bool,
+) -> None:
+    name = session.wanted[-1]
+    shown = [state for state in versions if with_deleted or state.deleted is None]
+    shown.sort(key=lambda state: state.version, reverse=True)
+    project = name.project or session.settings.project
+    value = {
+        "kind": "versions",
+        "project": project,
+        "name": name.name,
+        "versions": [versions_record(state) for state in shown],
+    }
+    session.output.result(
+        value, _version_lines(shown), names=[f"{what}:v{state.version}" for state in shown]
+    )
+    if name.project is None and name.name in store.projects():
+        session.output.note(f"there is a project of that name too: art ls {name.name}/")
+
+
+def _version_lines(shown: list[VersionState]) -> Iterator[str]:
+    heads = ("VERSION", "FILES", "SIZE", "DIGEST", "ALIASES", "TAGS", "CREATED", "BY")
+    rows = [
+        (
+            f"v{state.version}" + (" (deleted)" if state.deleted is not None else ""),
+            f"{state.file_count:,}",
+            format_bytes(state.size_bytes),
+            state.digest[:12],
+            ",".join(state.aliases),
+            ",".join(state.tags),
+            state.created,
+            state.by,
+        )
+        for state in shown
+    ]
+    yield from table(heads, rows, right="FILES SIZE")
+
+
+def _list_entries(session: Session, store: Store, what: str, prefix: str) -> None:
+    artifact = store.artifact(what)
+    totals = {"count": 0, "bytes": 0}
+
+    def items() -> Iterator[tuple[Any, str, str]]:
+        # A version may have millions of entries: nothing is kept, no column is measured.
+        for entry in artifact.entries(prefix):
+            totals["count"] += 1
+            totals["bytes"] += entry.size_bytes or 0
+            record = entry_record(entry)
+            path = printable(entry.path)
+            yield record, f"{format_bytes(entry.size_bytes or 0):>10}  {_shown(record, path)}", path
+
+    entries = items()
+    head = {
+        "kind": "entries",
+        "project": artifact.project,
+        "name": artifact.name,
+        "version": artifact.version,
+        "prefix": prefix,
+    }
+    session.output.result_stream(head, "entries", entries)
+    if totals["count"] == 0 and prefix:
+        session.output.note(f"no entry begins with {prefix!r}")
+    session.output.note(
+        f"{count(totals['count'], 'entry', 'entries')}, {format_bytes(totals['bytes'])}"
+    )
+
+
+def _shown(record: dict[str, Any], path: str) -> str:
+    if record["kind"] == "directory":
+        return f"{path}/"
+    if record["kind"] in ("symlink", "reference", "link") and record["target"]:
+        return f"{path} -> {printable(record['target'])}"
+    return path

@@ -1,0 +1,46 @@
+"""
+The command `art`: what happens before and after a command runs.
+
+`--version` answers without loading click, and the modules of the commands load
+when they are used: a shell prompt may call us, and 100 ms are its patience.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+from typing import Final, NoReturn
+
+__all__ = ["main"]
+
+TERMINATED: Final = 143
+
+
+def main() -> None:
+    """Run the command line of this process, then leave with its exit status."""
+    if sys.platform == "win32":
+        sys.exit(
+            "art: artstore runs on Linux and macOS; on Windows use it inside WSL "
+            "(https://learn.microsoft.com/windows/wsl)"
+        )
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        from artstore._version import __version__
+
+        sys.stdout.write(f"artstore {__version__}\n")
+        return
+    import signal
+
+    from artstore.cli.run import run
+
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run(arguments))
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    # As an exception, so that temporary files of a checkout are removed on the way out.
+    sys.exit(TERMINATED)
+
+
+if __name__ == "__main__":
+    main()

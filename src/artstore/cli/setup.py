@@ -1,0 +1,206 @@
+"""`art init`, `art config`, `art completion`: what is done once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from artstore.cli.command import Command, shared_options
+from artstore.cli.output import format_bytes, printable, table
+from artstore.cli.session import Session
+from artstore.errors import AlreadyExistsError, InvalidInputError
+from artstore.settings import PROJECT_FILE, USER_KEYS, resolve
+
+if TYPE_CHECKING:
+    from artstore.settings import Settings
+
+__all__ = ["completion_command", "config_command", "init_command"]
+
+
+@click.command(
+    "init",
+    cls=Command,
+    examples=("art init /data/store", "art init file:///data/store --project vision"),
+)
+@click.argument("url", metavar="[URL]", required=False)
+@shared_options
+@click.pass_obj
+def init_command(session: Session, url: str | None) -> None:
+    """
+    Make a store at URL and remember it for this directory in artstore.toml.
+
+    URL is a URL or a directory; left out, the store that applies here already, which is one in
+    your data directory if nothing names another. A store that exists is joined. --project is
+    remembered too. Nothing need be set up before the first push; this is for a store of your
+    choice.
+    """
+    if url is not None:
+        session.store = url
+    settings = session.settings
+    file = Path.cwd() / PROJECT_FILE
+    _refuse_other(file, settings, project=session.project)
+    store = session.open_store()
+    is_new = store.create()
+    if not file.exists():
+        file.write_text(_project_file_text(settings, file.parent, session.project), "utf-8")
+        remembered = "written"
+    else:
+        remembered = "unchanged"
+    value = {
+        "url": settings.url,
+        "store_id": store.id,
+        "project": settings.project,
+        "project_origin": settings.project_origin,
+        "is_new": is_new,
+        "settings_file": str(file),
+    }
+    made = "made" if is_new else "found"
+    lines = [
+        f"store {printable(settings.url)} {made}",
+        f"  {printable(str(file))} {remembered}",
+        f"  project {settings.project} ({settings.project_origin})",
+    ]
+    session.output.result(value, lines, names=[settings.url])
+
+
+def _refuse_other(file: Path, settings: Settings, *, project: str | None) -> None:
+    """An artstore.toml is somebody's work, comments and all: it is never rewritten."""
+    if not file.exists():
+        return
+    there = resolve(directory=file.parent, environ={"HOME": os.path.expanduser("~")})
+    if there.url != settings.url or project not in (None, there.project):
+        raise AlreadyExistsError(
+            f"{file} is there already and names the store {there.url}, project {there.project}",
+            code="settings-exist",
+            hint=f"edit it, or remove it and run this again: rm {PROJECT_FILE}",
+            url=there.url,
+        )
+
+
+def _project_file_text(settings: Settings, directory: Path, project: str | None) -> str:
+    url = settings.url
+    if os.path.isabs(url) and Path(url).is_relative_to(directory):
+        # The directory may move or be cloned, and its store with it.
+        url = os.path.relpath(url, directory)
+    lines = ["# Read by art in this directory and below it. May set url, project and ignore."]
+    lines.append(f"url = {json.dumps(url, ensure_ascii=False)}")
+    if project is not None:
+        lines.append(f"project = {json.dumps(project)}")
+    return "\n".join(lines) + "\n"
+
+
+@click.command(
+    "config",
+    cls=Command,
+    examples=("art config", "art config url /data/store", "art config cache_max 20GB"),
+)
+@click.argument("key", metavar="[KEY]", required=False, type=click.Choice(USER_KEYS))
+@click.argument("value", metavar="[VALUE]", required=False)
+@click.option("--unset", is_flag=True, help="Remove KEY from your settings.")
+@shared_options
+@click.pass_obj
+def config_command(session: Session, *, key: str | None, value: str | None, unset: bool) -> None:
+    """
+    Show the settings that apply here and where each came from; with KEY VALUE, set one of yours.
+
+    KEY is url (the store), project, cache_dir or cache_max (a size such as 20GB).
+
+    Flags, the environment (ARTSTORE_URL, ARTSTORE_PROJECT, ARTSTORE_CACHE_DIR) and the nearest
+    artstore.toml win over your own settings.
+    """
+    if unset and (key is None or value is not None):
+        raise InvalidInputError(
+            "--unset needs a KEY and no VALUE",
+            code="usage-invalid",
+            hint="write: art config KEY --unset",
+        )
+    if key is not None and (value is not None or unset):
+        _change_user_file(session, key, value)
+        return
+    shown = _settings_records(session.settings)
+    if key is not None:
+        record = {"key": key} | shown[key]
+        session.output.result(record, [str(record["value"])], names=[str(record["value"])])
+        return
+    rows = [
+        (name, format_bytes(value) if isinstance(value, int) else value, item["origin"])
+        for name, item in shown.items()
+        for value in [item["value"]]
+    ]
+    files = {
+        "user_file": str(session.settings.user_file),
+        "project_file": str(session.settings.project_file or "") or None,
+    }
+    session.output.result(
+        {"settings": shown} | files,
+        table(("KEY", "VALUE", "FROM"), rows),
+        names=[f"{name}={item['value']}" for name, item in shown.items()],
+    )
+
+
+def _settings_records(settings: Settings) -> dict[str, dict[str, Any]]:
+    values = {
+        "url": (settings.url, settings.url_origin),
+        "project": (settings.project, settings.project_origin),
+        "cache_dir": (str(settings.cache_dir), settings.cache_dir_origin),
+        "cache_max": (settings.cache_max_bytes, settings.cache_max_origin),
+    }
+    return {key: {"value": value, "origin": origin} for key, (value, origin) in values.items()}
+
+
+def _change_user_file(session: Session, key: str, value: str | None) -> None:
+    from artstore.cli.user_settings import change
+
+    if value is not None:
+        _check_value(key, value)
+        if key in ("url", "cache_dir") and "://" not in value:
+            # What is relative here would be relative to the settings file when read.
+            value = os.path.abspath(os.path.expanduser(value))
+    file = session.settings.user_file
+    change(file, key, value)
+    record: Mapping[str, Any] = {"key": key, "value": value, "origin": str(file)}
+    said = f"{key} = {value}" if value is not None else f"{key} is not set any more"
+    session.output.result(record, [printable(f"{said} ({file})")])
+
+
+def _check_value(key: str, value: str) -> None:
+    from artstore.names import check_project_name
+    from artstore.settings import parse_size
+
+    if not value:
+        raise InvalidInputError(
+            f"{key} cannot be empty", code="usage-invalid", hint=f"write: art config {key} --unset"
+        )
+    if key == "project":
+        check_project_name(value)
+    elif key == "cache_max":
+        parse_size(value)
+
+
+@click.command(
+    "completion",
+    cls=Command,
+    examples=(
+        """echo 'eval "$(art completion bash)"' >> ~/.bashrc""",
+        """echo 'eval "$(art completion zsh)"' >> ~/.zshrc""",
+        "art completion fish > ~/.config/fish/completions/art.fish",
+    ),
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@shared_options
+@click.pass_obj
+def completion_command(session: Session, shell: str) -> None:
+    """Print the completion script of a shell, for its start-up file."""
+    from click.shell_completion import get_completion_class
+
+    from artstore.cli.program import COMPLETION_VARIABLE, PROGRAM, program
+
+    found = get_completion_class(shell)
+    assert found is not None, "click completes these three"
+    script = found(program, {}, PROGRAM, COMPLETION_VARIABLE).source()
+    session.output.result({"shell": shell, "script": script}, [script], names=[script])

@@ -1,0 +1,220 @@
+"""
+Every error that crosses the public API, its exit status and its code.
+
+The class says what a handler does about it; the code says what happened and
+never changes its meaning once released. `CODES` only grows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "CODES",
+    "AlreadyExistsError",
+    "ArtstoreError",
+    "ConflictError",
+    "DamagedDataError",
+    "DeniedError",
+    "InvalidInputError",
+    "LimitExceededError",
+    "NotFoundError",
+    "StateError",
+    "StorageError",
+    "UnavailableError",
+    "UnsupportedFormatError",
+]
+
+CODES: dict[str, str] = {
+    # L0: names and canonical values
+    "name-invalid": "A project, artifact, alias, tag or version is not written as names are.",
+    "path-invalid": "The path of an entry is not one that can be stored or restored.",
+    "key-invalid": "A storage key breaks the rules that every backend shares.",
+    "value-invalid": "A value cannot be written as canonical JSON, or stored JSON is not.",
+    "limit-exceeded": "A hard limit of the format was passed.",
+    # L1: storage
+    "key-not-found": "No value is stored under this key.",
+    "key-exists": "A value is stored under this key and is never replaced.",
+    "range-missing": "A stored value is shorter than the range that was asked for.",
+    "span-invalid": "A range has a negative length.",
+    "storage-denied": "The storage refuses: permissions, or it is read-only.",
+    "storage-full": "The storage has no room: disk, quota or a limit on file sizes.",
+    "storage-unavailable": "The storage does not answer now.",
+    "storage-failed": "The storage failed in a way that a retry must not hide.",
+    "storage-unsuitable": "The place cannot keep what a store needs, such as create-only names.",
+    "storage-scheme": "This release cannot open URLs of that scheme.",
+    "storage-url-invalid": "The URL or path of a store cannot be used as it is written.",
+    # L2, L3: chunks and packs
+    "chunk-damaged": "The bytes of a chunk are not those its digest names.",
+    "codec-unknown": "A chunk is stored in a way that this release does not know.",
+    "pack-damaged": "A pack's header, footer or length is not what was written.",
+    "manifest-damaged": "A manifest root, segment or chunk list is not what was written.",
+    "entry-kind-unknown": "A manifest or log holds an entry that only a newer release understands.",
+    "format-unsupported": "A format version that this release does not read.",
+    "manifest-missing": "The manifest root of a version is not in the store.",
+    "path-refused": "A version names a path that would leave the directory it is restored to.",
+    "entry-not-found": "A version has no entry at that path.",
+    "store-not-found": "There is no store at that place.",
+    "store-damaged": "The file that makes a place a store is not what was written.",
+    "reference-invalid": "A reference is not a URL.",
+    "reference-unreadable": "What a reference points at cannot be read.",
+    "reference-changed": "What a reference points at is not what it was.",
+    "content-damaged": "The chunks of a file do not make up the file.",
+    "target-not-empty": "A directory that is not empty was not made by a pull.",
+    "entry-not-file": "The entry has no bytes of its own.",
+    "nothing-to-push": "A push would make a version without entries.",
+    "path-twice": "A path is added twice, or as a file and as a directory.",
+    "source-changed": "A source file was written to while it was read, twice.",
+    "index-damaged": "A segment of the index is not what was written; it is advisory.",
+    "pack-missing": "A pack that a version needs is not in the store.",
+    "key-unexpected": "A key lies where keys of that form do not belong.",
+    # L5: catalog
+    "collection-not-found": "The store has no collection of that name.",
+    "version-not-found": "The collection has no such version, or it was deleted.",
+    "alias-not-found": "No live version of the collection has that alias.",
+    "digest-ambiguous": "The start of a digest fits more than one version.",
+    "type-mismatch": "An artifact's type is not that of its collection.",
+    "version-aliased": "A version with aliases is deleted only by force.",
+    "version-pinned": "A version that is pinned is deleted only by force.",
+    "version-deleted": "The version was deleted; its number is never used again.",
+    "version-purged": "The version was deleted for good and cannot be restored.",
+    "collection-redirected": "A renamed collection points at another renamed one, or at nothing.",
+    "draft-not-open": "The draft was published, abandoned or never opened.",
+    "log-hole": "Entries of a log are missing: it can be read, but not written.",
+    "log-void-entry": "An entry of a log is not one: its number is used, it has no effect.",
+    "log-rolled-back": "A log lacks entries that this machine has seen.",
+    "commit-contended": "Others were first at every number of a log that was tried.",
+    "commit-unknown": "The storage did not answer whether an entry was written.",
+    "content-condemned": "Content that a version needs is about to be swept.",
+    "content-vanished": "Content that a version relies on is gone from the store.",
+    "plan-unreadable": "A plan of gc that a push must be checked against cannot be read.",
+    # L8, L9: settings and the command line
+    "settings-invalid": "A settings file or variable cannot be read or sets what it may not.",
+    "settings-exist": "This directory has an artstore.toml that names another store.",
+    "size-invalid": "A size is not written like 500MB or 10GiB.",
+    "usage-invalid": "A command line cannot be understood as it is written.",
+    "source-missing": "A file or directory to push does not exist.",
+    "damage-found": "A check ran to its end and found stored or checked-out bytes damaged.",
+    "unexpected": "An error that artstore does not know: a bug.",
+    "package-missing": "A command needs a package that is not installed here.",
+    # L7: source trees, checkouts and the content cache
+    "source-vanished": "A file or directory to be read is not, or no longer, there.",
+    "source-unreadable": "A file or directory to be read cannot be opened or listed.",
+    "ignore-invalid": "A pattern of an .artignore file or a glob cannot be understood.",
+    "path-collision": "Two paths become one on a disk that folds case or Unicode forms.",
+    "target-full": "The disk that a checkout is written to has no room left.",
+    "target-denied": "The place that a checkout is written to refuses writes.",
+    "target-occupied": "A directory that is not empty stands where a file must be.",
+    "target-failed": "The place that a checkout is written to failed.",
+    "cache-full": "The disk of the local cache has no room left.",
+    "cache-denied": "The local cache cannot be written.",
+    "content-digest-mismatch": "Bytes for the local cache are not those of their digest.",
+    "link-unsupported": "Files cannot be linked from the local cache to this place.",
+    "space-short": "There is not enough room for what is about to be written.",
+}
+
+
+class ArtstoreError(Exception):
+    """
+    Base of all errors of this package.
+
+    Args:
+        message: what was being done, to what, and why it failed.
+        code: a stable name out of `CODES`.
+        hint: what to do next, one sentence or command; printed on its own line.
+        context: values for programs (key, offset_bytes, expected, found, ...).
+    """
+
+    exit_status: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, code: str, hint: str | None = None, **context: Any) -> None:
+        assert code in CODES, f"error code {code!r} is not registered in errors.CODES"
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.hint = hint
+        self.context = context
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions travel between processes (DataLoader workers); the
+        # default reduction would lose the keyword-only arguments.
+        return (_rebuild, (type(self), self.message, self.code, self.hint, self.context))
+
+
+def _rebuild(
+    kind: type[ArtstoreError], message: str, code: str, hint: str | None, context: dict[str, Any]
+) -> ArtstoreError:
+    return kind(message, code=code, hint=hint, **context)
+
+
+class NotFoundError(ArtstoreError, LookupError):
+    """The store, project, artifact, version, entry or key does not exist."""
+
+    exit_status = 4
+    http_status = 404
+
+
+class AlreadyExistsError(ArtstoreError):
+    """Something of that name is there already and is never overwritten."""
+
+    exit_status = 5
+    http_status = 409
+
+
+class ConflictError(ArtstoreError):
+    """Someone else was first: read again, then retry."""
+
+    exit_status = 6
+    http_status = 409
+
+
+class InvalidInputError(ArtstoreError, ValueError):
+    """The caller's input cannot be used as it is."""
+
+    exit_status = 2
+    http_status = 400
+
+
+class LimitExceededError(InvalidInputError):
+    """A limit was passed; the message names the limit and the value given."""
+
+    http_status = 413
+
+
+class StateError(ArtstoreError):
+    """The call does not fit the state of the thing it is made on."""
+
+    exit_status = 7
+    http_status = 409
+
+
+class DamagedDataError(ArtstoreError):
+    """Stored bytes are not what was written: key, offset, expected and found are told."""
+
+    exit_status = 8
+
+
+class UnsupportedFormatError(ArtstoreError):
+    """Written by a newer release: nothing is guessed."""
+
+    exit_status = 9
+    http_status = 501
+
+
+class StorageError(ArtstoreError):
+    """The place where bytes lie failed."""
+
+    exit_status = 10
+    http_status = 502
+
+
+class UnavailableError(StorageError):
+    """The storage does not answer now; a retry may help."""
+
+
+class DeniedError(StorageError):
+    """The storage refuses: permissions, read-only, quota or a full disk."""

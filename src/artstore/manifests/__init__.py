@@ -1,0 +1,1 @@
+"""Manifests: the file list of one version, in segments that versions share."""

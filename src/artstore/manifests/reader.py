@@ -1,0 +1,244 @@
+"""
+Reading the manifest of a version: only the segments that are asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from artstore import limits, names
+from artstore.digest import DIGEST_BYTES, digest_of
+from artstore.errors import (
+    DamagedDataError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+)
+from artstore.manifests.entry import Entry
+from artstore.manifests.root import Root, SegmentRef, decode_root, decode_segment_list
+from artstore.manifests.segment import decode_segment
+from artstore.manifests.tree import expand
+from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, content_key
+from artstore.packs.reader import PackReader
+from artstore.storage.protocol import Storage
+
+__all__ = ["Manifest", "root_digest_of_key", "root_key"]
+
+
+def root_key(digest: bytes, push_id: bytes) -> str:
+    """The key of a manifest root."""
+    return content_key("manifests", digest, push_id)
+
+
+def root_digest_of_key(key: str) -> bytes:
+    """The digest that a root's key states. Raises DamagedDataError `key-unexpected`."""
+    text = key.rpartition("/")[2]
+    try:
+        digest, push = (bytes.fromhex(part) for part in text.split("-"))
+        sound = len(digest) == DIGEST_BYTES and root_key(digest, push) == key
+        if sound and len(push) == PUSH_ID_BYTES:
+            return digest
+    except ValueError as error:
+        raise _no_root_key(key) from error
+    raise _no_root_key(key)
+
+
+def _no_root_key(key: str) -> DamagedDataError:
+    return DamagedDataError(
+        f"{key!r} is not the key of a manifest root", code="key-unexpected", key=key
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A segment of the version: a place to read it from, or its bytes from the root."""
+
+    first_path: str
+    entry_count: int
+    ref: ChunkRef | None
+    data: bytes | None
+
+
+class Manifest:
+    """
+    The entries of one version, read lazily. Safe for several threads.
+
+    Every byte is checked against the digest in its key or reference, every path
+    against `names.check_entry_path`.
+    """
+
+    def __init__(self, root: Root, packs: PackReader, *, where: str) -> None:
+        self._root = root
+        self._packs = packs
+        self._where = where
+        self._parts = list(self._open_parts())
+        self._first_paths = [part.first_path for part in self._parts]
+
+    @classmethod
+    def open(cls, storage: Storage, packs: PackReader, key: str) -> Manifest:
+        """
+        Read the root under `key`.
+
+        Raises:
+            DamagedDataError: `manifest-missing`, `manifest-damaged`.
+            UnsupportedFormatError: `format-unsupported`.
+        Cost: one read; one more per 4 M entries.
+        """
+        expected = root_digest_of_key(key)
+        try:
+            size = storage.stat(key).size_bytes
+            if size > limits.ROOT_MAX_BYTES:
+                raise LimitExceededError(
+                    f"{key} has {size} bytes, more than a manifest root may have",
+                    code="limit-exceeded",
+                )
+            data = storage.read(key)
+        except NotFoundError as error:
+            raise DamagedDataError(
+                f"the manifest {key} is missing from {storage.url}",
+                code="manifest-missing",
+                hint="run `art check` to see which versions it hits",
+                key=key,
+            ) from error
+        found = digest_of(data)
+        if found != expected:
+            raise DamagedDataError(
+                f"{key} is damaged: its bytes have digest {found.hex()}",
+                code="manifest-damaged",
+                key=key,
+                expected=expected.hex(),
+                found=found.hex(),
+            )
+        return cls(decode_root(data, where=key), packs, where=key)
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """type, description, message, metadata, counts."""
+        return self._root.header
+
+    @property
+    def entry_count(self) -> int:
+        """Entries of all kinds."""
+        return sum(part.entry_count for part in self._parts)
+
+    def segment_refs(self) -> list[ChunkRef]:
+        """Where the segments lie; none when they travel inside the root."""
+        return [part.ref for part in self._parts if part.ref is not None]
+
+    def list_refs(self) -> list[ChunkRef]:
+        """Where the lists of segments lie, for versions of more than 4 M entries."""
+        return [] if not self._root.level else list(self._walk_lists())
+
+    def entries(
+        self, prefix: str = "", *, skip: Collection[bytes] = frozenset()
+    ) -> Iterator[Entry]:
+        """
+        Entries whose path starts with `prefix`, in order.
+
+        Args:
+            skip: digests of segments to leave out (`diff` knows them to be equal).
+        Raises:
+            DamagedDataError: at the damaged segment; entries before it were sound.
+        Cost: one coalesced read per 8 MiB of segments.
+        """
+        first = max(0, bisect_right(self._first_paths, prefix) - 1) if prefix else 0
+        wanted = self._parts[first:]
+        if prefix:
+            end = prefix + "\U0010ffff"
+            wanted = [part for part in wanted if part.first_path <= end]
+        last = ""
+        for segment in self._read_parts([p for p in wanted if p.ref is None or p.ref.digest not in skip]):
+            for entry in segment:
+                if entry.path <= last:
+                    raise self._damaged(f"{entry.path!r} comes after {last!r}")
+                last = entry.path
+                if prefix and not last.startswith(prefix):
+                    if last > prefix:
+                        return
+                    continue
+                _check_path(last, self._where)
+                yield entry
+
+    def entry(self, path: str) -> Entry:
+        """
+        The entry at `path`. Raises NotFoundError `entry-not-found`.
+
+        Cost: one segment.
+        """
+        at = bisect_right(self._first_paths, path) - 1
+        if at >= 0:
+            for entry in next(self._read_parts([self._parts[at]])):
+                if entry.path == path:
+                    _check_path(path, self._where)
+                    return entry
+        raise NotFoundError(
+            f"{path!r} is not in this version", code="entry-not-found", path=path
+        )
+
+    def chunks(self, entry: Entry) -> Iterator[ChunkRef]:
+        """The chunks of a file in order; chunk lists are read and checked as needed."""
+        total = 0
+        for ref in expand(entry.chunks, entry.level, self._packs.chunk):
+            total += ref.plain_bytes
+            yield ref
+        if total != entry.size_bytes:
+            raise self._damaged(
+                f"the chunks of {entry.path!r} have {total} bytes, not {entry.size_bytes}"
+            )
+
+    def _open_parts(self) -> Iterator[_Part]:
+        if self._root.inline:
+            for data in self._root.inline:
+                entries = decode_segment(data, where=self._where)
+                yield _Part(entries[0].path if entries else "", len(entries), None, data)
+            return
+        for segment in self._below(self._root.segments, self._root.level):
+            yield _Part(segment.first_path, segment.entry_count, segment.ref, None)
+
+    def _below(self, segments: tuple[SegmentRef, ...], level: int) -> Iterator[SegmentRef]:
+        if level == 0:
+            yield from segments
+            return
+        for segment in segments:
+            data = bytes(self._packs.chunk(segment.ref))
+            below, below_level, _ = decode_segment_list(data, where=self._where)
+            if below_level != level - 1:
+                raise self._damaged(f"a list of level {below_level} below level {level}")
+            yield from self._below(tuple(below), level - 1)
+
+    def _walk_lists(self) -> Iterator[ChunkRef]:
+        pending = [(segment, self._root.level) for segment in self._root.segments]
+        while pending:
+            segment, level = pending.pop()
+            if level == 0:
+                continue
+            yield segment.ref
+            data = bytes(self._packs.chunk(segment.ref))
+            below, _, _ = decode_segment_list(data, where=self._where)
+            pending += [(child, level - 1) for child in below]
+
+    def _read_parts(self, parts: list[_Part]) -> Iterator[list[Entry]]:
+        stored = self._packs.chunks(part.ref for part in parts if part.ref is not None)
+        for part in parts:
+            data = part.data if part.data is not None else bytes(next(stored))
+            entries = decode_segment(data, where=self._where)
+            if len(entries) != part.entry_count or entries[0].path != part.first_path:
+                raise self._damaged(f"the segment at {part.first_path!r} is another one")
+            yield entries
+
+    def _damaged(self, found: str) -> DamagedDataError:
+        return DamagedDataError(
+            f"{self._where} is damaged: {found}", code="manifest-damaged", key=self._where
+        )
+
+
+def _check_path(path: str, where: str) -> None:
+    try:
+        names.check_entry_path(path)
+    except InvalidInputError as error:
+        raise DamagedDataError(
+            f"{where} is refused: {error.message}", code="path-refused", key=where, path=path
+        ) from error

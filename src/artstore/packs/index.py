@@ -1,0 +1,249 @@
+"""
+The index: which pack has which chunk, for sharing beyond an artifact's own history.
+
+Advisory (invariant I8): it may be incomplete, stale or gone; readers of data
+never need it, and a writer proves each pack before it relies on it.
+docs/format/index.md.
+
+    0   8 B    magic "ARTIDX01"
+    8   u32    bytes of the header, u32 p packs, u32 n chunks
+    20  header canonical JSON {"format":1,"project":...,"level":0,"replaces":[...]}
+        p x 40 B   pack ids
+        256 x u32  fan-out: chunks whose digest starts with a byte up to this one
+        n x 32 B   digests, ascending
+        n x u32    index of the pack
+        n x u32    ordinal in it
+    -8  8 B    XXH3-64 of all before
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from artstore import canonical, clock
+from artstore.columns import u32_column, u32_values
+from artstore.digest import DIGEST_BYTES, checksum64
+from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.packs.locator import PACK_ID_BYTES
+from artstore.storage.protocol import Storage
+
+__all__ = [
+    "INDEX_PREFIX",
+    "MERGE_COUNT",
+    "IndexSegment",
+    "IndexView",
+    "decode_index",
+    "encode_index",
+    "index_key",
+    "merge_index",
+    "open_index",
+]
+
+INDEX_PREFIX: Final = "index/"
+MERGE_COUNT: Final = 64
+"""Segments of one level that are merged into one of the next."""
+
+_MAGIC: Final = b"ARTIDX01"
+_HEAD: Final = struct.Struct("<8sIII")
+_FANOUT: Final = 256
+_CHECKSUM_BYTES: Final = 8
+_SEGMENT_MAX_BYTES: Final = 1 << 31
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSegment:
+    """A decoded segment; columns stay bytes, a lookup touches a few pages of them."""
+
+    key: str
+    project: str
+    level: int
+    replaces: tuple[str, ...]
+    packs: tuple[bytes, ...]
+    fan_out: Sequence[int]
+    digests: memoryview
+    pack_indexes: memoryview
+    ordinals: memoryview
+
+    def __len__(self) -> int:
+        return len(self.digests) // DIGEST_BYTES
+
+    def find(self, digest: bytes) -> tuple[bytes, int] | None:
+        """(pack, ordinal) of a chunk, or None. Cost: one binary search in 1/256."""
+        first = digest[0]
+        low, high = self.fan_out[first - 1] if first else 0, self.fan_out[first]
+        at = bisect_left(_Digests(self.digests), digest, low, high)
+        if at >= high or self.digests[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES] != digest:
+            return None
+        pack = int.from_bytes(self.pack_indexes[4 * at : 4 * at + 4], "little")
+        ordinal = int.from_bytes(self.ordinals[4 * at : 4 * at + 4], "little")
+        return (self.packs[pack], ordinal) if pack < len(self.packs) else None
+
+    def chunks(self) -> Iterable[tuple[bytes, bytes, int]]:
+        """Every (digest, pack, ordinal)."""
+        packs = u32_values(bytes(self.pack_indexes))
+        ordinals = u32_values(bytes(self.ordinals))
+        digests = bytes(self.digests)
+        for i, (pack, ordinal) in enumerate(zip(packs, ordinals, strict=True)):
+            yield digests[i * DIGEST_BYTES : (i + 1) * DIGEST_BYTES], self.packs[pack], ordinal
+
+
+class _Digests:
+    """A column of digests as a sequence, for bisect."""
+
+    __slots__ = ("_column",)
+
+    def __init__(self, column: memoryview) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column) // DIGEST_BYTES
+
+    def __getitem__(self, at: int) -> bytes:
+        return bytes(self._column[at * DIGEST_BYTES : (at + 1) * DIGEST_BYTES])
+
+
+def index_key(push_id: bytes) -> str:
+    """A new key: milliseconds of the clock, so that LIST is in order of time."""
+    return f"{INDEX_PREFIX}{int(clock.now_seconds() * 1000):012x}-{push_id.hex()}"
+
+
+def encode_index(
+    chunks: Iterable[tuple[bytes, bytes, int]],
+    *,
+    project: str,
+    level: int = 0,
+    replaces: Sequence[str] = (),
+) -> bytes:
+    """(digest, pack, ordinal) in any order -> bytes; of equal digests the first is kept."""
+    by_digest: dict[bytes, tuple[bytes, int]] = {}
+    for digest, pack, ordinal in chunks:
+        by_digest.setdefault(digest, (pack, ordinal))
+    order = sorted(by_digest)
+    packs: dict[bytes, int] = {}
+    for digest in order:
+        packs.setdefault(by_digest[digest][0], len(packs))
+    counts = [0] * _FANOUT
+    for digest in order:
+        counts[digest[0]] += 1
+    total = 0
+    for value in range(_FANOUT):
+        total += counts[value]
+        counts[value] = total
+    header = canonical.encode(
+        {"format": 1, "project": project, "level": level, "replaces": list(replaces)}
+    )
+    body = b"".join(
+        (
+            _HEAD.pack(_MAGIC, len(header), len(packs), len(order)),
+            header,
+            *packs,
+            u32_column(counts),
+            *order,
+            u32_column([packs[by_digest[digest][0]] for digest in order]),
+            u32_column([by_digest[digest][1] for digest in order]),
+        )
+    )
+    return body + checksum64(body)
+
+
+def decode_index(data: bytes, *, key: str) -> IndexSegment:
+    """Bytes -> segment. Raises DamagedDataError `index-damaged`."""
+    if len(data) < _HEAD.size + _CHECKSUM_BYTES or data[:8] != _MAGIC:
+        raise _damaged(key, "it is no index segment")
+    _, header_bytes, pack_count, count = _HEAD.unpack_from(data)
+    packs_at = _HEAD.size + header_bytes
+    fan_at = packs_at + pack_count * PACK_ID_BYTES
+    digests_at = fan_at + 4 * _FANOUT
+    end = digests_at + count * (DIGEST_BYTES + 8)
+    if end + _CHECKSUM_BYTES != len(data) or pack_count > max(count, 1):
+        raise _damaged(key, f"{len(data)} bytes")
+    view = memoryview(data)
+    if checksum64(view[:-_CHECKSUM_BYTES]) != data[-_CHECKSUM_BYTES:]:
+        raise _damaged(key, "its checksum")
+    header: Any = canonical.decode(data[_HEAD.size : packs_at], what=key)
+    fan_out = u32_values(data[fan_at:digests_at])
+    if any(a > b for a, b in zip(fan_out, fan_out[1:], strict=False)) or fan_out[-1] != count:
+        raise _damaged(key, "its fan-out table")
+    pack_at, ordinal_at = digests_at + count * DIGEST_BYTES, end - 4 * count
+    return IndexSegment(
+        key=key,
+        project=str(header.get("project", "")),
+        level=int(header.get("level", 0)),
+        replaces=tuple(header.get("replaces", ())),
+        packs=tuple(
+            data[i : i + PACK_ID_BYTES] for i in range(packs_at, fan_at, PACK_ID_BYTES)
+        ),
+        fan_out=fan_out,
+        digests=view[digests_at:pack_at],
+        pack_indexes=view[pack_at:ordinal_at],
+        ordinals=view[ordinal_at:end],
+    )
+
+
+class IndexView:
+    """The segments that a push may use, merged segments in place of what they replace."""
+
+    def __init__(self, segments: Iterable[IndexSegment]) -> None:
+        found = list(segments)
+        replaced = {key for segment in found for key in segment.replaces}
+        self.segments = [segment for segment in found if segment.key not in replaced]
+        self._gone: set[bytes] = set()
+
+    def find(self, digest: bytes) -> tuple[bytes, int] | None:
+        """(pack, ordinal), newest segment first; a hint, to be proven."""
+        for segment in reversed(self.segments):
+            hit = segment.find(digest)
+            if hit is not None and hit[0] not in self._gone:
+                return hit
+        return None
+
+    def forget_pack(self, pack: bytes) -> None:
+        """Do not offer this pack again: it is not there."""
+        self._gone.add(pack)
+
+
+def open_index(storage: Storage, *, project: str | None) -> IndexView:
+    """
+    Read the index; segments that are damaged or vanish meanwhile are left out.
+
+    Args:
+        project: only segments of pushes into this project; None for all.
+    Cost: one scan, one read a segment.
+    """
+    segments: list[IndexSegment] = []
+    for info in storage.scan(INDEX_PREFIX):
+        if info.size_bytes > _SEGMENT_MAX_BYTES:
+            continue
+        try:
+            segment = decode_index(storage.read(info.key), key=info.key)
+        except ArtstoreError:
+            continue
+        if project is None or segment.project == project:
+            segments.append(segment)
+    return IndexView(segments)
+
+
+def merge_index(view: IndexView, *, project: str) -> bytes | None:
+    """
+    A merged segment for the lowest level that has `MERGE_COUNT` segments, or None.
+
+    Merging is idempotent: two machines that do it at once cost space, nothing else.
+    """
+    by_level: dict[int, list[IndexSegment]] = {}
+    for segment in view.segments:
+        by_level.setdefault(segment.level, []).append(segment)
+    for level in sorted(by_level):
+        group = by_level[level][:MERGE_COUNT]
+        if len(group) == MERGE_COUNT:
+            chunks = (chunk for segment in reversed(group) for chunk in segment.chunks())
+            keys = [segment.key for segment in group]
+            return encode_index(chunks, project=project, level=level + 1, replaces=keys)
+    return None
+
+
+def _damaged(key: str, found: str) -> DamagedDataError:
+    return DamagedDataError(f"{key} is damaged: {found}", code="index-damaged", key=key)

@@ -1,0 +1,265 @@
+"""
+Where the store is and which project is meant, and who said so.
+
+A setting is taken from the first place that names it: the argument or flag, the
+environment, the nearest `artstore.toml`, the git root (project only), the user's
+own `config.toml`, the default. Every value keeps its origin, because a "not
+found" is most often a store or a project that nobody meant.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from artstore import limits
+from artstore.errors import InvalidInputError
+from artstore.names import check_project_name
+
+__all__ = [
+    "PROJECT_FILE",
+    "PROJECT_KEYS",
+    "USER_KEYS",
+    "Settings",
+    "parse_size",
+    "resolve",
+    "user_file",
+]
+
+PROJECT_FILE: Final = "artstore.toml"
+PROJECT_KEYS: Final = ("url", "project", "ignore")
+"""All that a file out of a cloned repository may decide."""
+USER_KEYS: Final = ("url", "project", "cache_dir", "cache_max")
+DEFAULT_PROJECT: Final = "default"
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]?)(i?)b?", re.IGNORECASE)
+# `file:/data` is a URL too; one letter and a colon would be a drive, as in storage.opener.
+_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What applies to one call, each value with the place it came from.
+
+    `url` is a URL, or the absolute path of a directory. `ignores` are the gitignore
+    rules of `project_file`, which hold for everything pushed from below it.
+    """
+
+    url: str
+    url_origin: str
+    project: str
+    project_origin: str
+    cache_dir: Path
+    cache_dir_origin: str
+    cache_max_bytes: int
+    cache_max_origin: str
+    state_dir: Path
+    user_file: Path
+    project_file: Path | None = None
+    ignores: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(
+    url: str | None = None,
+    project: str | None = None,
+    *,
+    given_as: tuple[str, str] = ("the argument url", "the argument project"),
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """
+    Find store, project and local directories for work in `directory`.
+
+    Args:
+        url: the store, if the caller names one; `project` likewise.
+        given_as: how to call the origin of `url` and of `project` when given.
+        directory: where to start looking upwards; the working directory if None.
+        environ: the environment; the process's own if None.
+    Raises:
+        InvalidInputError: `settings-invalid`, naming file and key, for settings that
+            cannot be read or used; `name-invalid` for a project name.
+    Cost: one stat a parent directory and level; nothing is written.
+    """
+    here = Path(os.path.abspath(directory or Path.cwd()))
+    environ = os.environ if environ is None else environ
+    warnings: list[str] = []
+    project_file = _find_project_file(here, warnings)
+    shared = _read_toml(project_file) if project_file else {}
+    if project_file:
+        _check_project_file(shared, project_file)
+    own_file = user_file(environ)
+    own = _read_toml(own_file)
+    _check_user_file(own, own_file, warnings)
+
+    base = project_file.parent if project_file else here
+    url_found = _first(
+        (url, given_as[0], here),
+        (environ.get("ARTSTORE_URL"), "ARTSTORE_URL", here),
+        (shared.get("url"), str(project_file), base),
+        (own.get("url"), str(own_file), own_file.parent),
+        (str(_xdg("XDG_DATA_HOME", ".local/share", environ) / "store"), "default", here),
+    )
+    project_found = _first(
+        (project, given_as[1], here),
+        (environ.get("ARTSTORE_PROJECT"), "ARTSTORE_PROJECT", here),
+        (shared.get("project"), str(project_file), here),
+        (*_git_project(here), here),
+        (own.get("project"), str(own_file), here),
+        (DEFAULT_PROJECT, "default", here),
+    )
+    cache_found = _first(
+        (environ.get("ARTSTORE_CACHE_DIR"), "ARTSTORE_CACHE_DIR", here),
+        (own.get("cache_dir"), str(own_file), own_file.parent),
+        (str(_xdg("XDG_CACHE_HOME", ".cache", environ)), "default", here),
+    )
+    cache_max = own.get("cache_max")
+    return Settings(
+        url=_absolute(url_found[0], url_found[2]),
+        url_origin=url_found[1],
+        project=check_project_name(project_found[0]),
+        project_origin=project_found[1],
+        cache_dir=Path(_absolute(cache_found[0], cache_found[2])),
+        cache_dir_origin=cache_found[1],
+        cache_max_bytes=limits.CACHE_MAX_BYTES if cache_max is None else parse_size(cache_max),
+        cache_max_origin="default" if cache_max is None else str(own_file),
+        state_dir=_xdg("XDG_STATE_HOME", ".local/state", environ),
+        user_file=own_file,
+        project_file=project_file,
+        ignores=tuple(shared.get("ignore", ())),
+        warnings=tuple(warnings),
+    )
+
+
+def user_file(environ: Mapping[str, str] | None = None) -> Path:
+    """The user's own settings: `~/.config/artstore/config.toml`, or below XDG_CONFIG_HOME."""
+    environ = os.environ if environ is None else environ
+    return _xdg("XDG_CONFIG_HOME", ".config", environ) / "config.toml"
+
+
+def parse_size(text: str) -> int:
+    """
+    Bytes of `500MB`, `10 GiB`, `1.5T` or `0`; k, M, G, T are decimal, Ki, Mi, Gi, Ti binary.
+
+    Raises:
+        InvalidInputError: `size-invalid`.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InvalidInputError(
+            f"{text!r} is not a size", code="size-invalid", hint="write it like 500MB or 10GiB"
+        )
+    number, unit, binary = match.groups()
+    power = " kmgt".index(unit.lower() or " ")
+    return int(float(number) * (1024 if binary else 1000) ** power)
+
+
+def _first(*places: tuple[str | None, str, Path]) -> tuple[str, str, Path]:
+    # An empty variable counts as unset, as everywhere in the XDG world.
+    return next((value, origin, base) for value, origin, base in places if value)
+
+
+def _absolute(url: str, base: Path) -> str:
+    if _WITH_SCHEME.match(url):
+        return url
+    return os.path.normpath(base / os.path.expanduser(url))
+
+
+def _xdg(variable: str, fallback: str, environ: Mapping[str, str]) -> Path:
+    # The XDG specification says that relative values must be ignored.
+    named = environ.get(variable, "")
+    if os.path.isabs(named):
+        return Path(named) / "artstore"
+    home = environ.get("HOME") or os.path.expanduser("~")
+    if not os.path.isabs(home):
+        raise InvalidInputError(
+            f"there is no home directory to find {fallback}/artstore in",
+            code="settings-invalid",
+            hint=f"set HOME or {variable} to an absolute path",
+        )
+    return Path(home) / fallback / "artstore"
+
+
+def _find_project_file(here: Path, warnings: list[str]) -> Path | None:
+    for parent in (here, *here.parents):
+        file = parent / PROJECT_FILE
+        if not file.is_file():
+            continue
+        # In /tmp anybody could decide where our data goes.
+        if _planted_by_another(parent, file):
+            warnings.append(
+                f"{file} is not read: it is another user's, in a directory all may write to"
+            )
+            continue
+        return file
+    return None
+
+
+def _planted_by_another(parent: Path, file: Path) -> bool:
+    writable = bool(parent.stat().st_mode & stat.S_IWOTH)
+    return writable and file.stat().st_uid not in (os.getuid(), 0)
+
+
+def _git_project(here: Path) -> tuple[str | None, str]:
+    for parent in (here, *here.parents):
+        if (parent / ".git").exists():
+            name = re.sub(r"[^A-Za-z0-9_\-.]+", "-", parent.name).strip("-").lstrip(".")
+            return name[: limits.NAME_MAX_CHARS] or None, f"name of the git root {parent}"
+    return None, ""
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _unusable(file, f"cannot be read: {error.strerror}") from error
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise _unusable(file, f"is not valid TOML: {error}") from error
+
+
+def _check_project_file(values: Mapping[str, Any], file: Path) -> None:
+    for key in values:
+        if key not in PROJECT_KEYS:
+            raise InvalidInputError(
+                f"{file} sets {key!r}, but may set url, project and ignore only, "
+                "because it may come with a cloned repository",
+                code="settings-invalid",
+                hint=f"settings of your own belong into {user_file()}",
+                key=key,
+            )
+    _check_texts(values, ("url", "project"), file)
+    ignores = values.get("ignore", [])
+    if not isinstance(ignores, list) or not all(isinstance(rule, str) for rule in ignores):
+        raise _unusable(file, "must set ignore to a list of texts, such as ['*.tmp', '/scratch']")
+
+
+def _check_user_file(values: Mapping[str, Any], file: Path, warnings: list[str]) -> None:
+    # A newer release may know more keys, so that strange ones are told and not refused.
+    warnings.extend(
+        f"{file} sets {key!r}, which this release does not know"
+        for key in values
+        if key not in USER_KEYS
+    )
+    _check_texts(values, USER_KEYS, file)
+
+
+def _check_texts(values: Mapping[str, Any], keys: tuple[str, ...], file: Path) -> None:
+    for key in keys:
+        if key in values and not isinstance(values[key], str):
+            raise _unusable(file, f"must set {key} to a text in quotes")
+
+
+def _unusable(file: Path, reason: str) -> InvalidInputError:
+    return InvalidInputError(f"{file} {reason}", code="settings-invalid", file=str(file))

@@ -1,0 +1,86 @@
+"""
+From a URL or a path to a storage: the one place that knows schemes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from artstore.errors import InvalidInputError
+from artstore.storage.local import LocalStorage
+from artstore.storage.protocol import Storage
+
+__all__ = ["SCHEMES", "open_storage"]
+
+SCHEMES = ("file", "memory")
+"""What this release opens."""
+
+# Two letters at least: `c:` is a drive of another system, not a scheme.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(//.*)", re.DOTALL)
+_FILE = re.compile(r"file:(/[^/].*|/)", re.IGNORECASE | re.DOTALL)
+
+
+def open_storage(url_or_path: str | os.PathLike[str]) -> Storage:
+    """
+    The storage at a URL or in a directory; touches nothing until it is used.
+
+    Args:
+        url_or_path: `file:///data/store` (percent-encoded), `file://localhost/...`,
+            a directory (`~` is the home), or `memory://name` (of this process).
+    Raises:
+        InvalidInputError: `storage-scheme` for other schemes, `storage-url-invalid`
+            for what is not a URL or path of a directory.
+    """
+    text = os.fspath(url_or_path)
+    if isinstance(url_or_path, str):
+        if match := _URL.fullmatch(text):
+            scheme, rest = match[1].lower(), match[2][2:]
+            if scheme == "file":
+                return _open_directory(_path_of_url(text, rest), text)
+            if scheme == "memory":
+                return _open_memory(text, rest)
+            raise InvalidInputError(
+                f"cannot open {text!r}: this release opens "
+                f"{', '.join(f'{name}://' for name in SCHEMES)} and plain directories",
+                code="storage-scheme",
+                scheme=scheme,
+            )
+        if _FILE.fullmatch(text):  # file:/data, as RFC 8089 allows
+            return _open_directory(_path_of_url(text, text[len("file:") :]), text)
+        if text.startswith("~"):
+            text = os.path.expanduser(text)
+    return _open_directory(text, text)
+
+
+def _path_of_url(url: str, rest: str) -> str:
+    from urllib.parse import unquote_to_bytes
+
+    host, slash, path = rest.partition("/")
+    if host.lower() not in ("", "localhost") or not slash:
+        raise _invalid(url, "a file URL has the form file:///directory")
+    if "?" in path or "#" in path:
+        raise _invalid(url, "write ? as %3F and # as %23 in a file URL")
+    return os.fsdecode(unquote_to_bytes(f"/{path}"))
+
+
+def _open_directory(path: str, shown: str) -> LocalStorage:
+    if not path or "\0" in path:
+        raise _invalid(shown, "the path is empty or holds a NUL character")
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise _invalid(shown, "it is there and is not a directory")
+    return LocalStorage(path)
+
+
+def _open_memory(url: str, name: str) -> Storage:
+    from artstore.storage.memory import open_memory
+
+    if not re.fullmatch(r"[A-Za-z0-9_\-.]+", name):
+        raise _invalid(url, "a store in memory is named memory://name")
+    return open_memory(name)
+
+
+def _invalid(shown: str, rule: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"{shown!r} is not the place of a store: {rule}", code="storage-url-invalid"
+    )

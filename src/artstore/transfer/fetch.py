@@ -1,0 +1,336 @@
+"""
+Writing files of a version into a directory, straight from the packs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from artstore import limits
+from artstore.digest import Buffer, Hasher
+from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.manifests.entry import DIRECTORY, FILE, REFERENCE, SYMLINK, Entry
+from artstore.manifests.reader import Manifest
+from artstore.packs.locator import ChunkRef
+from artstore.packs.reader import batches, decode_ref
+from artstore.transfer.cachefill import CacheFiller
+from artstore.transfer.hashing import read_blocks
+from artstore.transfer.place import StorePlace
+from artstore.transfer.progress import ProgressMeter
+from artstore.transfer.target import TargetDirectory
+
+__all__ = ["Fetcher", "file_buffers"]
+
+_SMALL_BYTES: Final = 4 * limits.MIB
+_BATCH_BYTES: Final = 2 * limits.MIB
+_BATCH_FILES: Final = 64
+_AHEAD_BATCHES: Final = 8
+
+
+class Fetcher:
+    """
+    Writes entries into a target: small files many at a time, large ones in a stream.
+
+    Args:
+        base: the version checked out there before, if that is known; chunks
+            that the old file has are read from it and not from the store.
+        link: one of `pull.LINK_MODES`.
+    """
+
+    def __init__(
+        self,
+        place: StorePlace,
+        manifest: Manifest,
+        base: Manifest | None,
+        target: TargetDirectory,
+        link: str,
+        workers: Executor,
+        meter: ProgressMeter,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._place = place
+        self._manifest = manifest
+        self._base = base
+        self._target = target
+        self._filler = None if link == "copy" else CacheFiller(place.content_cache, target, link, warn)
+        self._workers = workers
+        self._meter = meter
+        self._warn = warn
+        self._pending: deque[tuple[list[Entry], Future[int]]] = deque()
+        self.read_bytes = 0
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        """
+        Write all entries; on an error what was begun is finished or undone, then it is raised.
+
+        Raises:
+            DamagedDataError: with `path`, the file that cannot be had.
+            StateError, DeniedError: from the target.
+        """
+        try:
+            batch: list[Entry] = []
+            batch_bytes = 0
+            for entry in entries:
+                if entry.kind in (DIRECTORY, SYMLINK, REFERENCE):
+                    self._write_other(entry)
+                elif entry.size_bytes > _SMALL_BYTES or entry.level:
+                    self._write_large(entry)
+                else:
+                    batch.append(entry)
+                    batch_bytes += entry.size_bytes
+                    if batch_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+                        self._submit(batch)
+                        batch, batch_bytes = [], 0
+            if batch:
+                self._submit(batch)
+            while self._pending:
+                self._settle()
+        finally:
+            for _, future in self._pending:
+                future.cancel()
+
+    # small files -------------------------------------------------------------------
+
+    def _submit(self, batch: list[Entry]) -> None:
+        self._pending.append((batch, self._workers.submit(self._write_batch, batch)))
+        while len(self._pending) > _AHEAD_BATCHES:
+            self._settle()
+
+    def _settle(self) -> None:
+        batch, future = self._pending.popleft()
+        self.read_bytes += future.result()
+        self._meter.add(len(batch), sum(entry.size_bytes for entry in batch))
+
+    def _write_batch(self, batch: list[Entry]) -> int:
+        refs = [ref for entry in batch for ref in entry.chunks]
+        try:
+            stored = iter(self._place.packs.stored(refs))
+        except DamagedDataError as error:
+            raise _naming(error, self._first_bad(batch)) from error
+        for entry in batch:
+            pieces = [next(stored) for _ in entry.chunks]
+            self._deliver(entry, iter(_decoded(entry, pieces)))
+        return sum(ref.stored_bytes for ref in refs)
+
+    def _first_bad(self, batch: list[Entry]) -> Entry:
+        for entry in batch:
+            try:
+                self._place.packs.stored(entry.chunks)
+            except ArtstoreError:
+                return entry
+        return batch[0]
+
+    def _deliver(self, entry: Entry, buffers: Iterator[Buffer]) -> None:
+        if self._filler is not None:
+            self._filler.write(entry, buffers)
+            return
+        status = self._target.write_file(entry.path, buffers, executable=entry.executable)
+        location = f"{self._target.root}/{entry.path}"
+        self._place.statcache.record_written(location, status, entry.digest)
+
+    # large files -------------------------------------------------------------------
+
+    def _write_large(self, entry: Entry) -> None:
+        old = self._old_file(entry)
+        try:
+            try:
+                self._deliver(entry, self._large_buffers(entry, old))
+            except _OldFileDiffersError:
+                # Somebody changed the file since it was checked out.
+                self._deliver(entry, self._large_buffers(entry, None))
+        finally:
+            if old is not None:
+                old.close()
+        self._meter.add(1, 0)
+
+    def _large_buffers(self, entry: Entry, old: _OldFile | None) -> Iterator[Buffer]:
+        refs = self._manifest.chunks(entry)
+        for buffer in file_buffers(entry, refs, self._stored, self._workers, old):
+            self._meter.add(0, len(buffer))
+            yield buffer
+
+    def _stored(self, refs: Sequence[ChunkRef]) -> list[Buffer]:
+        self.read_bytes += sum(ref.stored_bytes for ref in refs)
+        return self._place.packs.stored(refs)
+
+    def _old_file(self, entry: Entry) -> _OldFile | None:
+        if self._base is None:
+            return None
+        try:
+            before = self._base.entry(entry.path)
+            if before.kind != FILE:
+                return None
+            places: dict[bytes, int] = {}
+            offset = 0
+            for ref in self._base.chunks(before):
+                places[ref.digest] = offset
+                offset += ref.plain_bytes
+            return _OldFile(self._target.open_file(entry.path), places)
+        except ArtstoreError:
+            return None
+
+    # links, directories, references -----------------------------------------------
+
+    def _write_other(self, entry: Entry) -> None:
+        if entry.kind == DIRECTORY:
+            self._target.make_directory(entry.path)
+        elif entry.kind == SYMLINK:
+            self._target.make_symlink(entry.path, entry.target)
+            self._meter.add(1, 0)
+        else:
+            self._write_reference(entry)
+
+    def _write_reference(self, entry: Entry) -> None:
+        parts = urlsplit(entry.url)
+        if parts.scheme != "file" or "content_digest" not in entry.extra:
+            self._warn(f"{entry.path} is a reference to {entry.url}, which is not fetched")
+            return
+        source = Path(unquote(parts.path))
+        self._target.write_file(entry.path, _reference_buffers(entry, source))
+        self._meter.add(1, entry.size_bytes)
+
+
+class _OldFileDiffersError(Exception):
+    """The old file did not hold what the version it came from says."""
+
+
+class _OldFile:
+    """A file of the version before, open for reading: where each of its chunks stands."""
+
+    def __init__(self, descriptor: int, places: dict[bytes, int]) -> None:
+        self._descriptor = descriptor
+        self._places = places
+
+    def read(self, ref: ChunkRef) -> bytes | None:
+        """The plain bytes, not verified, or None if the old file had no such chunk."""
+        offset = self._places.get(ref.digest)
+        if offset is None:
+            return None
+        data = os.pread(self._descriptor, ref.plain_bytes, offset)
+        return data if len(data) == ref.plain_bytes else None
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def file_buffers(
+    entry: Entry,
+    refs: Iterator[ChunkRef],
+    read_stored: Callable[[Sequence[ChunkRef]], list[Buffer]],
+    workers: Executor | None,
+    old: _OldFile | None = None,
+) -> Iterator[Buffer]:
+    """
+    The plain bytes of a large file in order; the digest of the whole is checked at the end.
+
+    Each window is fetched by a worker while the one before is hashed and written.
+
+    Raises:
+        DamagedDataError: with `path`; what was yielded before must be thrown away.
+    """
+    hasher = Hasher()
+
+    def fetch(batch: list[ChunkRef]) -> list[tuple[ChunkRef, Buffer | None, Buffer]]:
+        plain = [old.read(ref) if old is not None else None for ref in batch]
+        missing = [ref for ref, data in zip(batch, plain, strict=True) if data is None]
+        stored = iter(read_stored(missing)) if missing else iter(())
+        return [
+            (ref, data, b"" if data is not None else next(stored))
+            for ref, data in zip(batch, plain, strict=True)
+        ]
+
+    try:
+        for window in _ahead(fetch, batches(refs), workers):
+            for ref, plain, stored in window:
+                # Not verified chunk by chunk: the digest of the whole file follows.
+                data = plain if plain is not None else decode_ref(ref, stored, verify=False)
+                hasher.update(data)
+                yield data
+    except DamagedDataError as error:
+        raise _naming(error, entry) from error
+    if hasher.digest() != entry.digest:
+        if old is not None:
+            raise _OldFileDiffersError
+        raise _content_error(entry, hasher.digest())
+
+
+def _ahead(
+    fetch: Callable[[list[ChunkRef]], list[tuple[ChunkRef, Buffer | None, Buffer]]],
+    windows: Iterator[list[ChunkRef]],
+    workers: Executor | None,
+) -> Iterator[list[tuple[ChunkRef, Buffer | None, Buffer]]]:
+    if workers is None:
+        yield from map(fetch, windows)
+        return
+    coming: deque[Future[list[tuple[ChunkRef, Buffer | None, Buffer]]]] = deque()
+    for window in windows:
+        coming.append(workers.submit(fetch, window))
+        if len(coming) > 1:
+            yield coming.popleft().result()
+    while coming:
+        yield coming.popleft().result()
+
+
+def _decoded(entry: Entry, pieces: list[Buffer]) -> Iterator[Buffer]:
+    try:
+        if len(pieces) == 1 and entry.chunks[0].digest == entry.digest:
+            yield decode_ref(entry.chunks[0], pieces[0])
+            return
+        hasher = Hasher()
+        for ref, stored in zip(entry.chunks, pieces, strict=True):
+            data = decode_ref(ref, stored)
+            hasher.update(data)
+            yield data
+    except DamagedDataError as error:
+        raise _naming(error, entry) from error
+    if hasher.digest() != entry.digest:
+        raise _content_error(entry, hasher.digest())
+
+
+def _reference_buffers(entry: Entry, source: Path) -> Iterator[Buffer]:
+    hasher = Hasher()
+    try:
+        with source.open("rb") as file:
+            for block in read_blocks(file.fileno()):
+                hasher.update(block)
+                yield block
+    except OSError as error:
+        raise DamagedDataError(
+            f"{entry.path} refers to {entry.url}, which cannot be read: {error.strerror}",
+            code="reference-unreadable",
+            path=entry.path,
+        ) from error
+    if hasher.digest() != entry.digest:
+        raise DamagedDataError(
+            f"{entry.path} refers to {entry.url}, whose content has changed",
+            code="reference-changed",
+            path=entry.path,
+            expected=entry.digest.hex(),
+            found=hasher.digest().hex(),
+        )
+
+
+def _naming(error: DamagedDataError, entry: Entry) -> DamagedDataError:
+    return DamagedDataError(
+        f"{entry.path} cannot be restored: {error.message}",
+        code=error.code,
+        hint="`art check --read-data` shows all that is damaged",
+        **{**error.context, "path": entry.path},
+    )
+
+
+def _content_error(entry: Entry, found: bytes) -> DamagedDataError:
+    return DamagedDataError(
+        f"{entry.path} cannot be restored: its bytes have digest {found.hex()}, "
+        f"not {entry.digest.hex()}",
+        code="content-damaged",
+        path=entry.path,
+        expected=entry.digest.hex(),
+        found=found.hex(),
+    )

@@ -1,0 +1,171 @@
+"""
+Reading many files at once and handing them over in order.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Final
+
+from artstore import limits
+from artstore.manifests.entry import DIRECTORY, FILE, Entry, directory_entry, symlink_entry
+from artstore.transfer.ingest import (
+    WHOLE_READ_BYTES,
+    FreshChunk,
+    Ingested,
+    IsKnown,
+    changing_error,
+    read_whole,
+)
+from artstore.transfer.largefile import LargeFile
+from artstore.transfer.sources import Item
+from artstore.transfer.walk import Found
+
+__all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead", "entry_without_bytes"]
+
+_BATCH_BYTES: Final = 1 * limits.MIB
+_BATCH_FILES: Final = 64
+_AHEAD_BYTES: Final = 24 * limits.MIB
+_AHEAD_BATCHES: Final = 64
+
+Reuse = Callable[[Found], Entry | None]
+"""The entry of a file that need not be read; asked in manifest order, from one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A file that was not read: nothing changed since its digest was taken."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRead:
+    """A file that was read in one piece."""
+
+    found: Found
+    read: Ingested
+
+
+@dataclass(frozen=True, slots=True)
+class LargeRead:
+    """A file to be read now, in windows, by whoever takes it from the intake."""
+
+    found: Found
+    is_known: IsKnown
+    workers: Executor
+
+    def run(self, take: Callable[[list[FreshChunk]], None], restart: Callable[[], None]) -> Ingested:
+        """
+        Read it through `take`; once more, after `restart`, if it changed meanwhile.
+
+        Raises:
+            StateError: `source-changed`.
+            InvalidInputError: as `ingest.open_source`.
+        """
+        for _ in range(2):
+            restart()
+            file = LargeFile(self.found, self.is_known, self.workers)
+            for chunks in file.chunks():
+                take(chunks)
+            if not file.changed and file.result is not None:
+                return file.result
+        raise changing_error(self.found)
+
+
+Done = Entry | Reused | WholeRead | LargeRead
+_Slot = Entry | Reused | LargeRead | Found
+
+
+class _Batch:
+    """Successive items; the small files among them are read by one worker."""
+
+    def __init__(self) -> None:
+        self.slots: list[_Slot] = []
+        self.size_bytes = 0
+        self.file_count = 0
+        self.reads: Future[list[Ingested]] | None = None
+
+    def is_full(self) -> bool:
+        return (
+            self.size_bytes >= _BATCH_BYTES
+            or self.file_count >= _BATCH_FILES
+            or len(self.slots) >= 16 * _BATCH_FILES
+        )
+
+
+class Intake:
+    """Turns items into entries and reads, in the order of the items."""
+
+    def __init__(self, workers: Executor, is_known: IsKnown, reuse: Reuse) -> None:
+        self._workers = workers
+        self._is_known = is_known
+        self._reuse = reuse
+
+    def run(self, items: Iterable[Item]) -> Iterator[Done]:
+        """
+        Yield one result an item, in order.
+
+        Memory: at most 24 MiB of files that were read and not yet taken.
+        """
+        ahead: deque[_Batch] = deque()
+        ahead_bytes = 0
+        for batch in self._batches(items):
+            ahead.append(batch)
+            ahead_bytes += batch.size_bytes
+            while ahead and (ahead_bytes > _AHEAD_BYTES or len(ahead) > _AHEAD_BATCHES):
+                first = ahead.popleft()
+                ahead_bytes -= first.size_bytes
+                yield from self._finish(first)
+        for batch in ahead:
+            yield from self._finish(batch)
+
+    def _batches(self, items: Iterable[Item]) -> Iterator[_Batch]:
+        batch = _Batch()
+        for item in items:
+            slot = self._slot(item)
+            batch.slots.append(slot)
+            if isinstance(slot, Found):
+                batch.size_bytes += slot.size_bytes
+                batch.file_count += 1
+            if batch.is_full():
+                yield self._submit(batch)
+                batch = _Batch()
+        yield self._submit(batch)
+
+    def _slot(self, item: Item) -> _Slot:
+        if isinstance(item, Entry) or item.kind != FILE:
+            return entry_without_bytes(item)
+        reused = self._reuse(item)
+        if reused is not None:
+            return Reused(reused)
+        if item.size_bytes > WHOLE_READ_BYTES:
+            return LargeRead(item, self._is_known, self._workers)
+        return item
+
+    def _submit(self, batch: _Batch) -> _Batch:
+        to_read = [slot for slot in batch.slots if isinstance(slot, Found)]
+        if to_read:
+            batch.reads = self._workers.submit(self._read_all, to_read)
+        return batch
+
+    def _read_all(self, found: list[Found]) -> list[Ingested]:
+        return [read_whole(one, self._is_known) for one in found]
+
+    @staticmethod
+    def _finish(batch: _Batch) -> Iterator[Done]:
+        reads = iter(batch.reads.result() if batch.reads is not None else ())
+        for slot in batch.slots:
+            yield WholeRead(slot, next(reads)) if isinstance(slot, Found) else slot
+
+
+def entry_without_bytes(item: Item) -> Entry:
+    """The entry of an item that is no file: link, empty directory, reference."""
+    if isinstance(item, Entry):
+        return item
+    if item.kind == DIRECTORY:
+        return directory_entry(item.path)
+    return symlink_entry(item.path, item.target)

@@ -1,0 +1,102 @@
+"""
+What an interrupted push has stored already, so that the next one does not store it again.
+
+One small file a push in the cache: its first line says whose it is, each
+further line is the key of a pack that is durable. A file lock tells whether its
+push still runs. The journal is a hint: every pack it names is read back before
+it is relied on, and a lost journal only costs a second upload.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from artstore.errors import ArtstoreError
+from artstore.packs.locator import pack_id_of_key
+
+__all__ = ["Journal", "Leftover", "leftovers"]
+
+
+class Journal:
+    """The journal of a running push; the file appears with the first pack."""
+
+    def __init__(self, directory: Path, push_id: bytes) -> None:
+        self._path = directory / f"{push_id.hex()}.journal"
+        self._file: IO[str] | None = None
+        self._lock = threading.Lock()
+
+    def stored(self, key: str) -> None:
+        """Note that the value under `key` is durable."""
+        self._write({"stored": key})
+
+    def committing(self, collection: str, digest: str) -> None:
+        """Note what is about to be published, for the case that the answer is lost."""
+        self._write({"commit": collection, "digest": digest})
+
+    def close(self, *, keep: bool) -> None:
+        """End of the push; `keep` when it failed and may be run again."""
+        with self._lock:
+            if self._file is not None:
+                if not keep:
+                    self._path.unlink(missing_ok=True)
+                self._file.close()
+                self._file = None
+
+    def _write(self, record: dict[str, Any]) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            # A full or read-only cache must not fail the push.
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("a", encoding="utf-8")
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+
+
+class Leftover:
+    """The journal of a push that died."""
+
+    def __init__(self, path: Path, records: list[dict[str, Any]]) -> None:
+        self.path = path
+        self.push_id = bytes.fromhex(path.stem)
+        self._records = records
+
+    def packs(self) -> list[bytes]:
+        """The ids of the packs it stored."""
+        found: list[bytes] = []
+        for record in self._records:
+            with contextlib.suppress(ArtstoreError):
+                found.append(pack_id_of_key(str(record.get("stored", ""))))
+        return found
+
+    def was_committing(self, collection: str, digest: str) -> bool:
+        """Whether it was about to publish just this content."""
+        return any(
+            record.get("commit") == collection and record.get("digest") == digest
+            for record in self._records
+        )
+
+    def discard(self) -> None:
+        """Remove it: what it knew is in a version now."""
+        self.path.unlink(missing_ok=True)
+
+
+def leftovers(directory: Path) -> Iterator[Leftover]:
+    """Journals under `directory` whose process is gone; unreadable ones are left out."""
+    for path in sorted(directory.glob("*.journal")):
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with os.fdopen(os.dup(descriptor), encoding="utf-8") as file:
+                    records = [json.loads(line) for line in file if line.endswith("\n")]
+            finally:
+                os.close(descriptor)
+            yield Leftover(path, [record for record in records if isinstance(record, dict)])

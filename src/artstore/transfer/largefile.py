@@ -1,0 +1,158 @@
+"""
+Reading a large file in windows: one thread reads and cuts, workers hash and encode.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future
+from typing import Final
+
+from artstore import limits
+from artstore.chunks.cut import Cutter
+from artstore.digest import Hasher
+from artstore.transfer.ingest import (
+    FreshChunk,
+    Ingested,
+    IsKnown,
+    changing_error,
+    cut_chunks,
+    open_source,
+    source_changed,
+)
+from artstore.transfer.walk import Found, source_error
+
+__all__ = ["LargeFile"]
+
+_AHEAD: Final = 3
+"""Windows in flight: one is read and cut, one hashed, one waits for its turn."""
+
+
+class LargeFile:
+    """
+    One pass over a file of any size, in memory of a few windows.
+
+    Iterate to get its chunks in order; then `result` tells the digest and
+    whether the file held still. A file that did not is read again by making
+    another instance; chunks stored in vain are shared by the second pass.
+    """
+
+    def __init__(self, found: Found, is_known: IsKnown, workers: Executor) -> None:
+        self._found = found
+        self._is_known = is_known
+        self._workers = workers
+        self._hasher = Hasher()
+        self._began_ns = time.time_ns()
+        self._descriptor = open_source(found)
+        self._before = os.fstat(self._descriptor)
+        self.result: Ingested | None = None
+        self.changed = False
+
+    def chunks(self) -> Iterator[list[FreshChunk]]:
+        """Yield the chunks of each window. Raises as `ingest.read_whole`."""
+        try:
+            size = yield from self._pump()
+        except OSError as error:
+            raise source_error(error, self._found.location) from error
+        finally:
+            os.close(self._descriptor)
+        self._conclude(size)
+
+    def _conclude(self, size_bytes: int) -> None:
+        after = self._after
+        self.changed = size_bytes != after.st_size or source_changed(self._before, after)
+        executable = bool(after.st_mode & stat.S_IXUSR)
+        self.result = Ingested(
+            self._hasher.digest(), size_bytes, executable, after, self._began_ns, []
+        )
+
+    def _pump(self) -> Generator[list[FreshChunk], None, int]:
+        pending: deque[tuple[memoryview, Future[list[FreshChunk]], Future[None]]] = deque()
+        windows = _Windows(self._descriptor)
+        # Reading and cutting go on in a worker while this thread packs what is done.
+        coming = self._workers.submit(windows.next)
+        total = 0
+        hashed: Future[None] | None = None
+        while True:
+            window = coming.result()
+            if window is not None:
+                view, lengths, final = window
+                if not final:
+                    coming = self._workers.submit(windows.next)
+                total += len(view)
+                encoded = self._workers.submit(self._encode, view, lengths)
+                hashed = self._workers.submit(self._hash, view, hashed)
+                pending.append((view, encoded, hashed))
+            while pending and (window is None or final or len(pending) >= _AHEAD):
+                _, encoded, done = pending.popleft()
+                yield encoded.result()
+                done.result()
+            if window is None or final:
+                break
+        self._after = os.fstat(self._descriptor)
+        return total
+
+    def _encode(self, view: memoryview, lengths: list[int]) -> list[FreshChunk]:
+        chunks = list(cut_chunks(view, lengths, self._is_known))
+        fresh = sum(chunk.plain_bytes for chunk in chunks if chunk.stored is not None)
+        if fresh * 2 >= len(view):
+            return chunks
+        # A few new chunks must not keep their whole window in memory.
+        return [
+            chunk if chunk.stored is None else chunk._replace(stored=bytes(chunk.stored))
+            for chunk in chunks
+        ]
+
+    def _hash(self, view: memoryview, before: Future[None] | None) -> None:
+        if before is not None:
+            before.result()
+        self._hasher.update(view)
+
+
+class _Windows:
+    """Successive windows of a file, each starting at a chunk boundary."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._offset = 0
+        self._carry = b""
+        self._cutter = Cutter()
+
+    def next(self) -> tuple[memoryview, list[int], bool] | None:
+        """(whole chunks, their lengths, whether they are the last), or None for an empty file."""
+        while True:
+            buffer, filled, final = self._fill()
+            if not filled:
+                return None
+            view = memoryview(buffer)[:filled]
+            lengths = self._cutter.lengths(view, final=final)
+            used = sum(lengths)
+            self._carry = bytes(view[used:])
+            if used:
+                return view[:used], lengths, final
+
+    def _fill(self) -> tuple[bytearray, int, bool]:
+        carry = len(self._carry)
+        buffer = bytearray(limits.READ_WINDOW_BYTES)
+        buffer[:carry] = self._carry
+        view = memoryview(buffer)
+        filled = carry
+        while filled < len(buffer):
+            count = os.preadv(self._descriptor, [view[filled:]], self._offset)
+            if not count:
+                return buffer, filled, True
+            filled += count
+            self._offset += count
+        _will_need(self._descriptor, self._offset, len(buffer))
+        return buffer, filled, False
+
+
+def _will_need(descriptor: int, offset: int, length: int) -> None:
+    """Ask the kernel to read ahead; it overlaps the disk with the hashing."""
+    advise = getattr(os, "posix_fadvise", None)
+    if advise is not None:
+        advise(descriptor, offset, 2 * length, os.POSIX_FADV_WILLNEED)

@@ -1,0 +1,300 @@
+"""
+Pull: make a directory hold what a version holds, writing only what is not right yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import InvalidInputError, StateError
+from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
+from artstore.manifests.reader import Manifest
+from artstore.transfer.checkouts import Checkouts
+from artstore.transfer.fetch import Fetcher
+from artstore.transfer.place import StorePlace
+from artstore.transfer.progress import OnProgress, ProgressMeter
+from artstore.transfer.selection import Selection
+from artstore.transfer.target import TEMPORARY_PREFIX, TargetDirectory
+from artstore.transfer.walk import Found, walk
+
+__all__ = ["LINK_MODES", "PullOutcome", "PullSpec", "merge_with_found", "pull"]
+
+LINK_MODES: Final = ("copy", "reflink", "hard", "sym")
+_FILE_KINDS: Final = frozenset((FILE, LINK))
+
+
+@dataclass(frozen=True, slots=True)
+class PullSpec:
+    """
+    Attributes:
+        root: where to; made if it is not there.
+        selection: which entries; all by default.
+        link: one of `LINK_MODES`.
+        delete: remove what the selection covers and the version does not have.
+        into: allow a directory that is not empty and was not made by a pull.
+    """
+
+    root: Path
+    selection: Selection
+    link: str = "copy"
+    delete: bool = False
+    dry_run: bool = False
+    into: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PullOutcome:
+    """Counts are of files, symlinks and references; bytes are of their content."""
+
+    root: Path
+    file_count: int
+    written_paths: tuple[str, ...]
+    written_bytes: int
+    skipped_count: int
+    deleted_paths: tuple[str, ...]
+    stored_bytes_read: int
+    warnings: tuple[str, ...]
+
+
+def pull(
+    place: StorePlace,
+    checkouts: Checkouts,
+    state: CollectionState,
+    version: VersionState,
+    spec: PullSpec,
+    *,
+    on_progress: OnProgress | None = None,
+) -> PullOutcome:
+    """
+    Make `spec.root` hold the selected entries of a version.
+
+    A file that is right already is not touched; one that is not is written
+    beside its place and renamed, so a kill leaves the old one or the new one.
+
+    Raises:
+        StateError: `target-not-empty`, `target-occupied`.
+        InvalidInputError: `path-collision`, `path-invalid`.
+        DamagedDataError: naming the file; no wrong byte is left behind.
+        DeniedError: `target-full`, `target-denied`, `space-short`.
+    Cost: a stat for each file that is right; reads only what is missing.
+    """
+    if spec.link not in LINK_MODES:
+        raise InvalidInputError(
+            f"link mode {spec.link!r} is none of {', '.join(LINK_MODES)}", code="value-invalid"
+        )
+    return _Pull(place, checkouts, state, version, spec, on_progress).run()
+
+
+class _Pull:
+    def __init__(
+        self,
+        place: StorePlace,
+        checkouts: Checkouts,
+        state: CollectionState,
+        version: VersionState,
+        spec: PullSpec,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._place = place
+        self._checkouts = checkouts
+        self._state = state
+        self._version = version
+        self._spec = spec
+        self._on_progress = on_progress
+        self._manifest = place.manifest(version)
+        self._warnings: list[str] = []
+        self._deleted: list[str] = []
+
+    def run(self) -> PullOutcome:
+        spec = self._spec
+        before = self._checkouts.find(spec.root)
+        is_there = self._check_root(is_ours=before is not None)
+        base = self._base_manifest(before.project, before.name, before.version) if before else None
+        plan = self._plan(is_there)
+        if not spec.dry_run:
+            self._write(plan, base)
+        return PullOutcome(
+            spec.root,
+            plan.file_count,
+            tuple(entry.path for entry in plan.to_write),
+            sum(entry.size_bytes for entry in plan.to_write),
+            plan.file_count - len(plan.to_write),
+            tuple(plan.extra_paths),
+            self._read_bytes,
+            tuple(self._warnings),
+        )
+
+    _read_bytes = 0
+
+    def _check_root(self, *, is_ours: bool) -> bool:
+        root, spec = self._spec.root, self._spec
+        if root.exists() and not root.is_dir():
+            raise StateError(
+                f"{root} is a file", code="target-occupied", hint="name a directory", path=str(root)
+            )
+        is_there = root.is_dir() and any(root.iterdir())
+        if is_there and not is_ours and not spec.into:
+            raise StateError(
+                f"{root} is not empty and was not made by a pull",
+                code="target-not-empty",
+                hint="use --into to write into it, or name another directory",
+                path=str(root),
+            )
+        return is_there
+
+    def _base_manifest(self, project: str, name: str, version: int) -> Manifest | None:
+        """What was checked out here before: its files spare reading the store again."""
+        if (project, name) != (self._state.project, self._state.name):
+            return None
+        known = self._state.versions.get(version)
+        if known is None or known.version == self._version.version:
+            return None
+        try:
+            return self._place.manifest(known)
+        except Exception:  # noqa: BLE001 - whatever is wrong with it, it only saves reading
+            return None
+
+    # planning --------------------------------------------------------------------
+
+    def _plan(self, is_there: bool) -> _Plan:
+        plan = _Plan()
+        entries = self._selected()
+        if not is_there:
+            for entry in entries:
+                plan.add(entry, is_right=False)
+            return plan
+        found = walk(
+            self._spec.root,
+            content_root=self._place.content_root,
+            on_warning=self._warnings.append,
+        )
+        meter = ProgressMeter("compare", self._on_progress)
+        for entry, here in merge_with_found(entries, found):
+            meter.add(1, 0)
+            if entry is None:
+                assert here is not None
+                self._plan_extra(plan, here)
+            else:
+                plan.add(entry, is_right=here is not None and self._is_right(entry, here))
+        return plan
+
+    def _selected(self) -> Iterator[Entry]:
+        selection = self._spec.selection
+        for entry in self._manifest.entries(selection.prefix):
+            if not selection.covers(entry.path):
+                continue
+            if entry.kind not in (FILE, LINK, SYMLINK, DIRECTORY, REFERENCE):
+                self._warnings.append(
+                    f"{entry.path} is a {entry.kind}, which this release cannot write"
+                )
+                continue
+            yield entry
+
+    def _plan_extra(self, plan: _Plan, here: Found) -> None:
+        leftover = here.path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
+        if leftover or (self._spec.delete and self._spec.selection.covers(here.path)):
+            plan.extra_paths.append(here.path)
+
+    def _is_right(self, entry: Entry, here: Found) -> bool:
+        if entry.kind == SYMLINK:
+            return here.kind == "symlink" and here.target == entry.target
+        if entry.kind == DIRECTORY:
+            return here.kind == "directory"
+        if here.kind != "file" or here.size_bytes != entry.size_bytes:
+            return False
+        if entry.kind == REFERENCE and "content_digest" not in entry.extra:
+            return False
+        digest = self._place.statcache.lookup(here) or self._hash(here)
+        if digest != entry.digest:
+            return False
+        return here.executable == entry.executable or entry.kind == REFERENCE
+
+    def _hash(self, here: Found) -> bytes | None:
+        from artstore.transfer.hashing import hash_found
+
+        began_ns = time.time_ns()
+        digest = hash_found(here)
+        if digest is not None:
+            self._place.statcache.record(here, digest, began_ns=began_ns)
+        return digest
+
+    # writing ---------------------------------------------------------------------
+
+    def _write(self, plan: _Plan, base: Manifest | None) -> None:
+        spec, state = self._spec, self._state
+        self._check_space(plan)
+        self._checkouts.mark_started(
+            spec.root, self._place.store_id, state.project, state.name, self._version.version
+        )
+        with TargetDirectory(spec.root, delete=spec.delete) as target:
+            for entry in plan.to_write:
+                target.claim(entry.path)
+            self._remove(target, plan)
+            meter = ProgressMeter(
+                "pull",
+                self._on_progress,
+                total_files=len(plan.to_write),
+                total_bytes=sum(entry.size_bytes for entry in plan.to_write),
+            )
+            with ThreadPoolExecutor(self._place.workers, "artstore-write") as workers:
+                fetcher = Fetcher(
+                    self._place, self._manifest, base, target, spec.link, workers, meter,
+                    self._warnings.append,
+                )
+                fetcher.run(plan.to_write)
+            self._read_bytes = fetcher.read_bytes
+            meter.finish()
+        self._place.statcache.save()
+        if spec.selection.is_everything:
+            self._checkouts.mark_done(
+                spec.root, self._place.store_id, state.project, state.name, self._version.version
+            )
+
+    def _check_space(self, plan: _Plan) -> None:
+        from artstore.transfer.space import check_space
+
+        if self._spec.link in ("copy", "reflink"):
+            check_space(self._spec.root, sum(entry.size_bytes for entry in plan.to_write))
+
+    def _remove(self, target: TargetDirectory, plan: _Plan) -> None:
+        # Deepest first, so that a directory is empty when its turn comes.
+        for path in reversed(plan.extra_paths):
+            if target.remove(path):
+                target.prune_parents(path)
+
+
+class _Plan:
+    """What has to be done, in manifest order."""
+
+    def __init__(self) -> None:
+        self.to_write: list[Entry] = []
+        self.extra_paths: list[str] = []
+        self.file_count = 0
+
+    def add(self, entry: Entry, *, is_right: bool) -> None:
+        self.file_count += entry.kind != DIRECTORY
+        if not is_right:
+            self.to_write.append(entry)
+
+
+def merge_with_found(
+    entries: Iterator[Entry], found: Iterator[Found]
+) -> Iterator[tuple[Entry | None, Found | None]]:
+    """Pair what a version has with what stands on disk, by path; both in manifest order."""
+    entry, here = next(entries, None), next(found, None)
+    while entry is not None or here is not None:
+        if entry is None or (here is not None and here.path < entry.path):
+            yield None, here
+            here = next(found, None)
+        elif here is None or entry.path < here.path:
+            yield entry, None
+            entry = next(entries, None)
+        else:
+            yield entry, here
+            entry, here = next(entries, None), next(found, None)

@@ -1,0 +1,92 @@
+"""
+Storing packs and other content in the background, a few at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Final
+
+from artstore.digest import Buffer
+from artstore.errors import AlreadyExistsError
+from artstore.storage.protocol import Storage
+
+__all__ = ["Uploads"]
+
+_IN_FLIGHT: Final = 3
+"""Packs being stored while the next is filled: 64 MiB of memory in all."""
+
+
+class Uploads:
+    """
+    A bounded queue in front of `storage.create`.
+
+    `submit` blocks while too much is in flight, and raises what an earlier
+    upload raised; `barrier` waits for all. Nothing that names an uploaded value
+    may be written before the barrier (invariant O1).
+
+    Args:
+        on_stored: called from a worker with the key of each value that is durable.
+    """
+
+    def __init__(self, storage: Storage, *, on_stored: Callable[[str], None]) -> None:
+        self._storage = storage
+        self._on_stored = on_stored
+        self._pool: ThreadPoolExecutor | None = None
+        self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
+        self._futures: list[Future[None]] = []
+        self.stored_bytes = 0
+        self.keys: list[str] = []
+
+    def __enter__(self) -> Uploads:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def submit(self, key: str, parts: list[Buffer]) -> None:
+        """Store `parts` under `key`, soon."""
+        self._raise_failed()
+        self.stored_bytes += sum(map(len, parts))
+        self.keys.append(key)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(_IN_FLIGHT, "artstore-upload")
+        self._slots.acquire()
+        self._futures.append(self._pool.submit(self._store, key, parts))
+
+    def barrier(self) -> None:
+        """Return when everything submitted is durable. Raises the first failure."""
+        for future in self._futures:
+            future.result()
+        self._futures.clear()
+
+    def _store(self, key: str, parts: list[Buffer]) -> None:
+        try:
+            try:
+                self._storage.create(key, parts)
+            except AlreadyExistsError:
+                # Keys carry this push's id: who else could have made it. The
+                # answer to our own first try was lost.
+                if self._storage.stat(key).size_bytes != sum(map(len, parts)):
+                    raise
+            self._on_stored(key)
+        finally:
+            self._slots.release()
+
+    def _raise_failed(self) -> None:
+        pending: list[Future[None]] = []
+        for future in self._futures:
+            if future.done():
+                future.result()
+            else:
+                pending.append(future)
+        self._futures = pending

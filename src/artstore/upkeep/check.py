@@ -1,0 +1,219 @@
+"""
+Check: is every byte that any version needs there, and is it what was stored?
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from artstore import clock
+from artstore.catalog.catalog import Catalog
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import ArtstoreError
+from artstore.manifests.reader import Manifest
+from artstore.packs.format import Footer
+from artstore.packs.index import INDEX_PREFIX, decode_index
+from artstore.packs.locator import ChunkRef, pack_id_of_key, pack_key
+from artstore.packs.reader import PackReader, batches, decode_ref
+from artstore.storage.protocol import KeyInfo, Storage
+from artstore.upkeep.survey import all_collections, version_name, version_refs
+
+__all__ = ["CheckReport", "Problem", "check_store"]
+
+_PACKS: Final = "packs/"
+OnChecked = Callable[[int, int], None]
+"""Told (packs, bytes) as they are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One damaged or missing value, and the versions that it hits."""
+
+    key: str
+    message: str
+    versions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was looked at and what was wrong."""
+
+    problems: tuple[Problem, ...]
+    checked_collections: int
+    checked_versions: int
+    checked_packs: int
+    read_bytes: int
+    seconds: float
+
+
+def check_store(
+    storage: Storage,
+    catalog: Catalog,
+    *,
+    read_data: float | None = None,
+    on_checked: OnChecked | None = None,
+) -> CheckReport:
+    """
+    Check every log, manifest, index segment and pack. Changes nothing, ever.
+
+    Args:
+        read_data: read and hash the chunks of this part of the packs (0 to 1),
+            picked at random; None reads only what lists them.
+    Raises:
+        StorageError: the storage itself fails; damage is reported, not raised.
+    Cost: one scan, one small read a pack, all manifests; with `read_data` the
+        packs as well.
+    """
+    began = clock.now_seconds()
+    check = _Check(storage, catalog, on_checked)
+    check.packs(read_data)
+    check.index()
+    check.collections()
+    return CheckReport(
+        problems=check.problems(),
+        checked_collections=check.collection_count,
+        checked_versions=check.version_count,
+        checked_packs=check.pack_count,
+        read_bytes=check.read_bytes,
+        seconds=clock.now_seconds() - began,
+    )
+
+
+class _Check:
+    def __init__(self, storage: Storage, catalog: Catalog, on_checked: OnChecked | None) -> None:
+        self._storage = storage
+        self._catalog = catalog
+        self._on_checked = on_checked
+        self._reader = PackReader(storage)
+        self._messages: dict[str, str] = {}
+        self._hit: dict[str, dict[str, None]] = defaultdict(dict)
+        self._bad_chunks: dict[tuple[bytes, int], str] = {}
+        self._bad_packs: set[bytes] = set()
+        self.collection_count = self.version_count = self.pack_count = self.read_bytes = 0
+
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(key, message, tuple(self._hit.get(key, ())))
+            for key, message in sorted(self._messages.items())
+        )
+
+    def _found(self, key: str, message: str, version: str | None = None) -> None:
+        self._messages.setdefault(key, message)
+        if version is not None:
+            self._hit[key][version] = None
+
+    # packs -------------------------------------------------------------------------
+
+    def packs(self, read_data: float | None) -> None:
+        for info in self._storage.scan(_PACKS):
+            self.pack_count += 1
+            try:
+                pack = pack_id_of_key(info.key)
+                footer = self._reader.footer(pack)
+            except ArtstoreError as error:
+                self._found(info.key, error.message)
+                continue
+            if read_data is not None and random.random() < read_data:  # noqa: S311 - a sample
+                self._read_pack(info, pack, footer)
+            if self._on_checked is not None:
+                self._on_checked(1, info.size_bytes)
+
+    def _read_pack(self, info: KeyInfo, pack: bytes, footer: Footer) -> None:
+        refs = [
+            ChunkRef(digest, pack, ordinal, offset, stored, plain, codec, plain)
+            for ordinal, (digest, offset, stored, plain, codec) in enumerate(
+                zip(
+                    footer.digests,
+                    footer.offsets_bytes(),
+                    footer.stored_bytes,
+                    footer.plain_bytes,
+                    footer.codecs,
+                    strict=True,
+                )
+            )
+        ]
+        self.read_bytes += info.size_bytes
+        if self._storage.read(info.key)[:8] != b"ARTPACK1":
+            self._found(info.key, "its first bytes are not those of a pack")
+        for batch in batches(refs):
+            for ref, stored in zip(batch, self._reader.stored(batch), strict=True):
+                try:
+                    decode_ref(ref, stored)
+                except ArtstoreError as error:
+                    self._bad_chunks[pack, ref.ordinal] = error.message
+                    self._found(info.key, error.message)
+
+    # index -------------------------------------------------------------------------
+
+    def index(self) -> None:
+        for info in self._storage.scan(INDEX_PREFIX):
+            try:
+                decode_index(self._storage.read(info.key), key=info.key)
+            except ArtstoreError as error:
+                self._found(info.key, f"{error.message} (advisory: no version needs it)")
+
+    # versions ----------------------------------------------------------------------
+
+    def collections(self) -> None:
+        for project, name in all_collections(self._catalog):
+            self.collection_count += 1
+            key = f"collections/{project}/{name}"
+            try:
+                state = self._catalog.damaged_state(project, name)
+            except ArtstoreError as error:
+                self._found(key, error.message)
+                continue
+            for warning in (*state.warnings, *([state.damage] if state.damage else ())):
+                self._found(f"{key} entry {warning.n}", f"{warning.code}: {warning.message}")
+            for unknown in state.unknown:
+                self._found(f"{key} entry {unknown.n}", f"of kind {unknown.kind}, not known here")
+            for version in state.live:
+                self.version_count += 1
+                self._check_version(state, version)
+
+    def _check_version(self, state: CollectionState, version: VersionState) -> None:
+        name = version_name(state, version)
+        try:
+            manifest = Manifest.open(self._storage, self._reader, version.root)
+            for entry, ref in version_refs(manifest, self._reader):
+                self._check_ref(name, ref, entry.path if entry is not None else None)
+        except ArtstoreError as error:
+            key = str(error.context.get("key", version.root))
+            self._found(key, error.message, name)
+        if version.meta is not None:
+            try:
+                Manifest.open(self._storage, self._reader, version.meta)
+            except ArtstoreError as error:
+                self._found(version.meta, error.message, name)
+
+    def _check_ref(self, version: str, ref: ChunkRef, path: str | None) -> None:
+        key = pack_key(ref.pack)
+        if key in self._messages and ref.pack not in self._bad_packs:
+            bad = self._bad_chunks.get((ref.pack, ref.ordinal))
+            if bad is not None:
+                self._found(key, bad, version if path is None else f"{version} {path}")
+                return
+        try:
+            footer = self._reader.footer(ref.pack)
+        except ArtstoreError as error:
+            self._bad_packs.add(ref.pack)
+            self._found(key, error.message, version)
+            return
+        if not _matches(footer, ref):
+            self._found(
+                key, f"chunk {ref.ordinal} is not the one that a manifest names", version
+            )
+
+
+def _matches(footer: Footer, ref: ChunkRef) -> bool:
+    return (
+        ref.ordinal < len(footer.digests)
+        and footer.digests[ref.ordinal] == ref.digest
+        and footer.stored_bytes[ref.ordinal] == ref.stored_bytes
+        and footer.plain_bytes[ref.ordinal] == ref.plain_bytes
+        and footer.codecs[ref.ordinal] == ref.codec
+    )

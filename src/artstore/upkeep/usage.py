@@ -1,0 +1,100 @@
+"""
+What versions take: logical, stored, unique and shared bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from artstore.catalog.catalog import Catalog
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.manifests.reader import Manifest
+from artstore.packs.reader import PackReader
+from artstore.storage.protocol import Storage
+from artstore.upkeep.survey import all_collections, version_refs
+
+__all__ = ["UsageReport", "measure_usage"]
+
+_ONCE, _AGAIN, _ELSEWHERE = 1, 2, 4
+IsMeant = Callable[[CollectionState, VersionState], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    """
+    Attributes:
+        logical_bytes: of all files, as if each version were a full copy.
+        stored_bytes: what they take in the store, each chunk counted once.
+        unique_bytes: the part of it that deleting them would free.
+        shared_bytes: the part that something else needs too.
+    """
+
+    logical_bytes: int
+    stored_bytes: int
+    unique_bytes: int
+    shared_bytes: int
+
+
+def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) -> UsageReport:
+    """
+    Add up what the versions that `is_meant` picks take.
+
+    For the whole store (None) unique is what one version alone needs, shared
+    what several do; what no version needs is in neither.
+
+    Raises:
+        DamagedDataError: a manifest cannot be read.
+    Cost: reads all manifests; one byte of memory a chunk.
+    """
+    packs = PackReader(storage)
+    marks: dict[bytes, bytearray] = {}
+    sizes: dict[bytes, dict[int, int]] = {}
+    logical = roots = 0
+    for project, name in all_collections(catalog):
+        state = catalog.state(project, name)
+        for version in state.live:
+            meant = is_meant is None or is_meant(state, version)
+            manifest = Manifest.open(storage, packs, version.root)
+            if meant:
+                logical += version.size_bytes
+                roots += storage.stat(version.root).size_bytes
+            seen: set[tuple[bytes, int]] = set()
+            for _, ref in version_refs(manifest, packs):
+                if (ref.pack, ref.ordinal) in seen:
+                    continue
+                seen.add((ref.pack, ref.ordinal))
+                _mark(marks, sizes, ref.pack, ref.ordinal, ref.stored_bytes, meant=meant)
+    once = again = 0
+    for pack, column in marks.items():
+        for ordinal, mark in enumerate(column):
+            if not mark & _ONCE:
+                continue
+            elsewhere = mark & (_AGAIN if is_meant is None else _ELSEWHERE)
+            if elsewhere:
+                again += sizes[pack][ordinal]
+            else:
+                once += sizes[pack][ordinal]
+    total = once + again + roots
+    if is_meant is None:
+        total = sum(info.size_bytes for info in storage.scan(""))
+    return UsageReport(logical, total, once + roots, again)
+
+
+def _mark(
+    marks: dict[bytes, bytearray],
+    sizes: dict[bytes, dict[int, int]],
+    pack: bytes,
+    ordinal: int,
+    stored_bytes: int,
+    *,
+    meant: bool,
+) -> None:
+    column = marks.setdefault(pack, bytearray())
+    if len(column) <= ordinal:
+        column.extend(bytes(ordinal + 1 - len(column)))
+    if not meant:
+        column[ordinal] |= _ELSEWHERE
+    else:
+        column[ordinal] |= _AGAIN if column[ordinal] & _ONCE else _ONCE
+        sizes.setdefault(pack, {})[ordinal] = stored_bytes

@@ -1,0 +1,85 @@
+"""
+Verify: read every byte of one version out of the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from artstore.digest import Hasher, digest_of
+from artstore.errors import ArtstoreError, StorageError
+from artstore.manifests.entry import FILE, LINK, SYMLINK, Entry
+from artstore.manifests.reader import Manifest
+from artstore.packs.reader import PackReader
+
+__all__ = ["EntryProblem", "VerifyReport", "verify_version"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryProblem:
+    """An entry that is missing or not what was pushed."""
+
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What was read and what was wrong; `directory` None: the store itself."""
+
+    name: str
+    directory: Path | None
+    checked_files: int
+    checked_bytes: int
+    problems: tuple[EntryProblem, ...]
+    seconds: float
+
+
+def verify_version(
+    manifest: Manifest, packs: PackReader, *, on_verified: Callable[[int], None] | None = None
+) -> tuple[int, int, list[EntryProblem]]:
+    """
+    Read all files of a version; (files, bytes, problems).
+
+    Raises:
+        DamagedDataError: the list of files itself cannot be read.
+        StorageError: the storage fails.
+    """
+    files = size = 0
+    problems: list[EntryProblem] = []
+    for entry in manifest.entries():
+        message = _entry_problem(manifest, packs, entry)
+        if message is not None:
+            problems.append(EntryProblem(entry.path, message))
+        if entry.kind in (FILE, LINK):
+            files += 1
+            size += entry.size_bytes
+            if on_verified is not None:
+                on_verified(entry.size_bytes)
+    return files, size, problems
+
+
+def _entry_problem(manifest: Manifest, packs: PackReader, entry: Entry) -> str | None:
+    if entry.kind == SYMLINK:
+        sound = digest_of(entry.target.encode("utf-8", "surrogatepass")) == entry.digest
+        return None if sound else "the target of the symlink is not what was pushed"
+    if entry.kind not in (FILE, LINK):
+        return None
+    try:
+        hasher = Hasher()
+        for data in _chunks(manifest, packs, entry):
+            hasher.update(data)
+    except StorageError:
+        raise
+    except ArtstoreError as error:
+        return error.message
+    if hasher.digest() != entry.digest:
+        return f"its bytes have digest {hasher.digest().hex()}, not {entry.digest.hex()}"
+    return None
+
+
+def _chunks(manifest: Manifest, packs: PackReader, entry: Entry) -> Iterator[memoryview]:
+    for data in packs.chunks(manifest.chunks(entry)):
+        yield memoryview(data)

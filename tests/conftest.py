@@ -1,0 +1,73 @@
+"""
+What every test gets: a home of its own, and the Hypothesis profile asked for.
+
+Profiles: `dev` (the default; seconds), `ci` (when CI is set; the same examples
+on every run), `nightly` (`make nightly`; many more examples). HYPOTHESIS_PROFILE
+names one outright.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Two busy cores make single examples slow; that says nothing about the code.
+_CALM = [HealthCheck.too_slow]
+settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_CALM)
+settings.register_profile(
+    "ci",
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=_CALM,
+)
+settings.register_profile(
+    "nightly", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=_CALM
+)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+settings.load_profile(PROFILE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if PROFILE == "nightly":
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    if nightly:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in set(nightly)]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """
+    A home directory of the test's own, with everything that leads outside cut off.
+
+    HOME and the XDG directories point into it, the working directory is the empty
+    `work` in it (above which lies no repository), and no variable of the person
+    who runs the tests changes what the code does. It lies beside `tmp_path`,
+    which stays empty.
+    """
+    directory = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(("ARTSTORE_", "XDG_", "GIT_"))]:
+        monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(directory))
+    for name, part in {
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_DATA_HOME": ".local/share",
+        "XDG_STATE_HOME": ".local/state",
+        "XDG_RUNTIME_DIR": ".run",
+    }.items():
+        monkeypatch.setenv(name, str(directory / part))
+    monkeypatch.setenv("ARTSTORE_CACHE_DIR", str(directory / ".cache" / "artstore"))
+    monkeypatch.setenv("TZ", "UTC")
+    (directory / "work").mkdir()
+    monkeypatch.chdir(directory / "work")
+    return directory
