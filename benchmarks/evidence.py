@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -35,18 +36,20 @@ def count_extra_files(tree: Path, checkout: Path, *, reads_content: bool) -> int
     Raises:
         WrongCheckoutError: at the first file that is missing or differs.
     """
-    wanted = {path.relative_to(tree) for path in files_below([tree])}
+    wanted = {os.path.relpath(path, tree) for path in files_below([tree])}
     for name in sorted(wanted):
-        twin = checkout / name
-        if not twin.is_file():
+        twin = os.path.join(checkout, name)
+        if not os.path.isfile(twin):
             raise WrongCheckoutError(f"{twin} was not pulled")
-        if not _same_bytes(tree / name, twin, reads_content=reads_content):
-            raise WrongCheckoutError(f"{twin} differs from {tree / name}")
-    return sum(1 for path in files_below([checkout]) if path.relative_to(checkout) not in wanted)
+        if not _is_same(os.path.join(tree, name), twin, reads_content=reads_content):
+            raise WrongCheckoutError(f"{twin} differs from its twin in {tree}")
+    return sum(
+        1 for path in files_below([checkout]) if os.path.relpath(path, checkout) not in wanted
+    )
 
 
-def _same_bytes(one: Path, other: Path, *, reads_content: bool) -> bool:
-    if one.stat().st_size != other.stat().st_size:
+def _is_same(one: str, other: str, *, reads_content: bool) -> bool:
+    if os.path.getsize(one) != os.path.getsize(other):
         return False
     if not reads_content:
         return True
@@ -79,25 +82,25 @@ class Fingerprints:
         for _ in range(FINGERPRINT_COUNT):
             path = stream.choice(paths)
             with open(path, "rb") as file:
-                file.seek(stream.randrange(max(1, path.stat().st_size - FINGERPRINT_BYTES)))
+                file.seek(stream.randrange(max(1, os.path.getsize(path) - FINGERPRINT_BYTES)))
                 samples.append(file.read(FINGERPRINT_BYTES))
         return cls(
             frozenset(_digest(path) for path in paths),
-            frozenset(path.stat().st_size for path in paths),
+            frozenset(os.path.getsize(path) for path in paths),
             tuple(samples),
         )
 
-    def content_bytes(self, places: Iterable[Path]) -> int:
+    def content_bytes(self, places: Sequence[Path]) -> int:
         """Total length of the files below `places` that hold content of the tree."""
         total = 0
         for path in files_below(places):
-            size_bytes = path.stat().st_size
+            size_bytes = os.path.getsize(path)
             is_copy = size_bytes in self.sizes and _digest(path) in self.digests
             if is_copy or self._holds_sample(path):
                 total += size_bytes
         return total
 
-    def _holds_sample(self, path: Path) -> bool:
+    def _holds_sample(self, path: str) -> bool:
         kept = b""
         with open(path, "rb") as file:
             while piece := file.read(PIECE_BYTES):
@@ -109,6 +112,6 @@ class Fingerprints:
         return False
 
 
-def _digest(path: Path) -> bytes:
+def _digest(path: str) -> bytes:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()

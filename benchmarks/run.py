@@ -82,10 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _refuse_full_disk(plan, work)
         result = execute(plan, work)
     print(markdown_table(result["rows"], result["tools"]))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        _say(f"written: {options.json}")
+    is_whole = options.rows is None and plan.scale == 1.0
+    place = options.json or (_result_path(result) if is_whole else None)
+    if place is not None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        _say(f"written: {place}")
     for failure in result["failures"]:
         _say(f"failed: {failure['tool']} in {failure['scenario']}: {failure['message']}")
     return 1 if any(failure["tool"] == "art" for failure in result["failures"]) else 0
@@ -148,6 +150,13 @@ def _rows(plan: Plan, recorder: Recorder) -> list[Record]:
         if seen:
             records.append(row_record(row, seen, is_full_size=plan.scale == 1.0))
     return records
+
+
+def _result_path(result: Record) -> Path:
+    machine = result["machine"]
+    system = machine["system"].partition(" ")[0].lower()
+    name = f"{result['began'][:10]}-{system}-{machine['core_count']}-cores.json"
+    return REPOSITORY / "benchmarks" / "results" / name
 
 
 # --- preparation --------------------------------------------------------------
@@ -248,7 +257,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=corpora.DEFAULT_SEED)
     parser.add_argument("--work", type=Path, help="directory to work in; corpora are kept there")
-    parser.add_argument("--json", type=Path, help="write the record here (benchmarks/results/...)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="write the record here; default: benchmarks/results/, for whole runs",
+    )
     parser.add_argument("--art", help="how to start art, e.g. 'python -m artstore'")
     parser.add_argument("--list", action="store_true", help="print the rows and stop")
     return parser

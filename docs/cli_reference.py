@@ -33,7 +33,7 @@ of the first of: `--store`, `ARTSTORE_URL`, the nearest `artstore.toml`, your ow
 settings, `default`.
 
 Results go to stdout; notes, progress (on a terminal) and errors to stderr. What `--json` prints is
-described in [json.md](json.md).
+described in [json.md](json.md). `art --version` prints the version.
 """
 
 STATUSES = """\
@@ -76,7 +76,7 @@ def page() -> str:
     context = click.Context(program, info_name="art")
     parts = [
         HEADER,
-        _contents(context),
+        _contents(),
         "## Options of every command\n",
         _options(program, context),
     ]
@@ -90,13 +90,12 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _contents(context: click.Context) -> str:
+def _contents() -> str:
     rows = ["| command | what it does |", "|---|---|"]
     for commands in SECTIONS.values():
-        for name in commands:
-            command = program.get_command(context, name)
-            assert command is not None
-            rows.append(f"| [`art {name}`](#art-{name}) | {_sentences(command)[0]} |")
+        rows += [
+            f"| [`art {name}`](#art-{name}) | {item.summary} |" for name, item in commands.items()
+        ]
     return "\n".join(rows) + "\n"
 
 
@@ -131,7 +130,8 @@ def _options(command: click.Command, context: click.Context) -> str:
         record = param.get_help_record(context)
         if not isinstance(param, click.Option) or record is None:
             continue
-        if (param.name in SHARED_NAMES) == shared_wanted or param.name == "version":
+        is_shared = param.name in SHARED_NAMES
+        if (is_shared and shared_wanted) or not (is_shared or param.name == "version"):
             rows.append(f"| `{_escaped(record[0])}` | {_escaped(record[1])} |")
     return "\n".join(["| option | what it does |", "|---|---|", *rows, ""]) if rows else ""
 

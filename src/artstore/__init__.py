@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from artstore._version import __version__
 
 if TYPE_CHECKING:
-    from artstore.api import LoggedArtifact, Progress, PullResult, PushSummary, Store, open_store
+    from artstore.api import Progress, Store, open_store
     from artstore.artifact import Artifact
     from artstore.errors import (
         AlreadyExistsError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnsupportedFormatError,
     )
+    from artstore.logged import LoggedArtifact, PullResult, PushSummary
 
 __all__ = [
     "AlreadyExistsError",
@@ -61,10 +62,10 @@ __all__ = [
 
 _HOMES = {
     "Artifact": "artstore.artifact",
-    "LoggedArtifact": "artstore.api",
+    "LoggedArtifact": "artstore.logged",
     "Progress": "artstore.api",
-    "PullResult": "artstore.api",
-    "PushSummary": "artstore.api",
+    "PullResult": "artstore.logged",
+    "PushSummary": "artstore.logged",
     "Store": "artstore.api",
     "open_store": "artstore.api",
 }

@@ -4,71 +4,48 @@ The public face of a store: open it, log artifacts, find them again.
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from artstore import names
 from artstore.artifact import AddedDirectory, AddedFile, Artifact
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.format import LogEntry
 from artstore.catalog.identity import Identity, create_identity, read_identity
-from artstore.catalog.operations import (
-    AliasRequest,
-    DeleteRequest,
-    RestoreRequest,
-    TagRequest,
-)
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError, NotFoundError
-from artstore.manifests.diff import Change, Diff, diff
-from artstore.manifests.entry import FILE, LINK, Entry
-from artstore.manifests.reader import Manifest
-from artstore.packs.reader import PackReader
+from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, resolve
 from artstore.storage.opener import open_storage
-
 from artstore.transfer.checkouts import Checkouts
-from artstore.transfer.contentcache import ContentCache
 from artstore.transfer.place import StorePlace
-from artstore.transfer.progress import OnProgress, Progress
-from artstore.transfer.selection import Selection
+from artstore.transfer.progress import OnProgress, Progress, ProgressMeter
 from artstore.transfer.statcache import StatCache, host_file
-from artstore.upkeep.check import CheckReport, Problem
-from artstore.upkeep.usage import UsageReport
-from artstore.upkeep.verify import EntryProblem, VerifyReport
 
 if TYPE_CHECKING:
+    from artstore.manifests.diff import Diff
     from artstore.transfer.push import PushOutcome
     from artstore.transfer.sources import Source
+    from artstore.upkeep.check import CheckReport
+    from artstore.upkeep.usage import UsageReport
+    from artstore.upkeep.verify import VerifyReport
 
 __all__ = [
-    "Change",
-    "CheckReport",
     "CollectionInfo",
-    "Diff",
-    "EntryProblem",
     "LoggedArtifact",
-    "Problem",
     "Progress",
     "PullResult",
     "PushSummary",
     "Store",
-    "UsageReport",
-    "VerifyReport",
     "VersionState",
     "open_store",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionInfo:
+class CollectionInfo(NamedTuple):
     """One artifact name and its newest version."""
 
     project: str
@@ -79,41 +56,6 @@ class CollectionInfo:
     size_bytes: int
     aliases: tuple[str, ...]
     updated: str
-
-
-@dataclass(frozen=True, slots=True)
-class PushSummary:
-    """
-    What logging an artifact did.
-
-    Attributes:
-        is_new: whether a version was made; False: the newest has this content.
-        stored_bytes: bytes written to the store, manifests included.
-        read_bytes: bytes of source files that had to be read.
-    """
-
-    is_new: bool
-    stored_bytes: int
-    read_bytes: int
-    seconds: float
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PullResult:
-    """What a download did, or with `dry_run` would do. Counts are of files and symlinks."""
-
-    root: Path
-    files: int
-    written_files: int
-    written_bytes: int
-    skipped_files: int
-    deleted: int
-    linked: int
-    seconds: float
-    warnings: tuple[str, ...]
-    written_paths: tuple[str, ...] = ()
-    deleted_paths: tuple[str, ...] = ()
 
 
 def open_store(url: str | None = None, *, project: str | None = None) -> Store:
@@ -198,7 +140,8 @@ class Store:
             ConflictError: `commit-contended`, `content-condemned`.
         Cost: a stat a file when nothing changed; else what changed is read once.
         """
-        from artstore.transfer.push import PushSpec, push
+        from artstore.transfer.push import push
+        from artstore.transfer.pushspec import PushSpec
 
         began = time.monotonic()
         self.create()
@@ -223,18 +166,20 @@ class Store:
             seconds=time.monotonic() - began,
             warnings=outcome.warnings,
         )
-        return LoggedArtifact(self, outcome.state, outcome.version, push=summary)
+        return self._logged(outcome.state, outcome.version, push=summary)
 
-    def set_aliases(
-        self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()
-    ) -> None:
+    def set_aliases(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Move aliases onto a version, and take others from it. One entry in its log."""
+        from artstore.catalog.operations import AliasRequest
+
         state, version = self._resolve(name)
         request = AliasRequest(version.version, tuple(add), tuple(remove))
         self._place().catalog.commit(state.project, state.name, request)
 
     def set_tags(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add tags to a version, and take others from it."""
+        from artstore.catalog.operations import TagRequest
+
         state, version = self._resolve(name)
         request = TagRequest(version.version, tuple(add), tuple(remove))
         self._place().catalog.commit(state.project, state.name, request)
@@ -246,6 +191,8 @@ class Store:
         Raises:
             StateError: `version-aliased`, `version-pinned`, unless `force`.
         """
+        from artstore.catalog.operations import DeleteRequest
+
         state, version = self._resolve(name)
         request = DeleteRequest(version.version, force=force)
         self._place().catalog.commit(state.project, state.name, request)
@@ -258,6 +205,8 @@ class Store:
             InvalidInputError: `name-invalid`, no version number is given.
             ConflictError: `content-vanished`, gc has removed what it held.
         """
+        from artstore.catalog.operations import RestoreRequest
+
         parsed = self._parse(name)
         if parsed.version is None:
             raise InvalidInputError(
@@ -286,7 +235,7 @@ class Store:
                 f"{state.qualified_name} is of type {state.type}, not {type}",
                 code="type-mismatch",
             )
-        return LoggedArtifact(self, state, version)
+        return self._logged(state, version)
 
     def projects(self) -> list[str]:
         """Projects with artifacts, by name."""
@@ -312,6 +261,8 @@ class Store:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """The log of a name, oldest entry first (docs/format/log.md)."""
+        from artstore.catalog.format import LogEntry
+
         parsed = self._parse(name)
         entries = self._place().catalog.history(parsed.project or self.project, parsed.name)
         return [
@@ -328,6 +279,8 @@ class Store:
 
     def diff(self, a: str, b: str) -> Diff:
         """What changed from version `a` to version `b`; reads what is not in both."""
+        from artstore.manifests.diff import diff
+
         place = self._place()
         before, after = (place.manifest(self._resolve(name)[1]) for name in (a, b))
         return diff(before, after)
@@ -347,7 +300,7 @@ class Store:
         Raises:
             DamagedDataError: the version's list of files cannot be read.
         """
-        from artstore.transfer.progress import ProgressMeter
+        from artstore.upkeep.verify import EntryProblem, VerifyReport, verify_version
 
         began = time.monotonic()
         state, version = self._resolve(name)
@@ -361,8 +314,6 @@ class Store:
         )
         problems: list[EntryProblem]
         if directory is None:
-            from artstore.upkeep.verify import verify_version
-
             _, _, problems = verify_version(
                 manifest, place.packs, on_verified=lambda size: meter.add(1, size)
             )
@@ -393,7 +344,6 @@ class Store:
 
         Changes nothing. Damage is reported with the versions that it hits, not raised.
         """
-        from artstore.transfer.progress import ProgressMeter
         from artstore.upkeep.check import check_store
 
         place = self._place()
@@ -440,15 +390,19 @@ class Store:
                     replica=Replica(Replica.file_in(cache)),
                     author=_author(),
                 ),
-                packs=PackReader(self._storage),
                 statcache=StatCache(host_file(cache)),
-                content_cache=ContentCache(cache, settings.cache_max_bytes),
                 cache_directory=cache,
+                cache_max_bytes=settings.cache_max_bytes,
             )
         return self._opened
 
     def _checkouts(self) -> Checkouts:
         return Checkouts(self._settings.state_dir)
+
+    def _logged(
+        self, state: CollectionState, version: VersionState, *, push: PushSummary | None = None
+    ) -> LoggedArtifact:
+        return LoggedArtifact(self._place(), self._checkouts(), state, version, push=push)
 
     def _parse(self, name: str) -> names.ArtifactName:
         return names.parse_artifact_name(name)
@@ -481,9 +435,7 @@ class Store:
                     settings_file=self._settings.project_file,
                     settings_rules=self._settings.ignores,
                 )
-                sources.append(
-                    TreeSource(added.location, added.prefix, rules, added.follow_links)
-                )
+                sources.append(TreeSource(added.location, added.prefix, rules, added.follow_links))
             elif isinstance(added, AddedFile):
                 sources.append(FileSource(added.location, added.path))
             else:
@@ -503,212 +455,6 @@ class Store:
         )
 
 
-class LoggedArtifact:
-    """
-    One version in a store. What it says was true when it was looked up.
-
-    `push` is set on what `Store.log_artifact` returns.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        state: CollectionState,
-        version: VersionState,
-        *,
-        push: PushSummary | None = None,
-    ) -> None:
-        self._store = store
-        self._state = state
-        self._version = version
-        self._push = push
-        self._manifest: Manifest | None = None
-        self._header: Mapping[str, Any] | None = None
-
-    def __repr__(self) -> str:
-        return f"<artifact {self.qualified_name} {self.digest[:12]}>"
-
-    @property
-    def push(self) -> PushSummary:
-        """What logging it did."""
-        assert self._push is not None, "only log_artifact knows"
-        return self._push
-
-    @property
-    def project(self) -> str:
-        """Its project."""
-        return self._state.project
-
-    @property
-    def name(self) -> str:
-        """Its name, without project and version."""
-        return self._state.name
-
-    @property
-    def version(self) -> str:
-        """`v3`."""
-        return f"v{self._version.version}"
-
-    @property
-    def qualified_name(self) -> str:
-        """`project/name:v3`."""
-        return f"{self.project}/{self.name}:{self.version}"
-
-    @property
-    def type(self) -> str:
-        """`dataset`, `model`, ..."""
-        return self._state.type or ""
-
-    @property
-    def digest(self) -> str:
-        """The artifact digest, 64 hex digits: equal exactly for equal content."""
-        return self._version.digest
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return self._version.size_bytes
-
-    @property
-    def file_count(self) -> int:
-        """How many files it has."""
-        return self._version.file_count
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """Names it also has; `latest` first, if it is the newest."""
-        latest = self._state.latest
-        first = ("latest",) if latest and latest.version == self._version.version else ()
-        return first + tuple(self._version.aliases)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Marks on this version."""
-        return tuple(self._version.tags)
-
-    @property
-    def created_at(self) -> str:
-        """UTC, `2026-01-31T12:00:00Z`."""
-        return self._version.created
-
-    @property
-    def description(self) -> str | None:
-        """What this is."""
-        return self._read_header().get("description")
-
-    @property
-    def message(self) -> str | None:
-        """Why this version was made."""
-        return self._read_header().get("message")
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """JSON values by name."""
-        return dict(self._read_header().get("metadata") or {})
-
-    def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Files, symlinks, empty directories and references, by path."""
-        return self._open().entries(prefix)
-
-    def entry(self, path: str) -> Entry:
-        """The entry at `path`. Raises NotFoundError `entry-not-found`. Cost: one segment."""
-        return self._open().entry(path)
-
-    def iter_bytes(self, path: str) -> Iterator[bytes]:
-        """
-        The bytes of a file, piece by piece, each verified.
-
-        Raises:
-            NotFoundError: `entry-not-found`.
-            InvalidInputError: `entry-not-file`.
-            DamagedDataError: what was yielded before is sound.
-        """
-        manifest = self._open()
-        entry = manifest.entry(path)
-        if entry.kind not in (FILE, LINK):
-            raise InvalidInputError(
-                f"{path!r} is a {entry.kind}, not a file", code="entry-not-file", path=path
-            )
-        for data in self._store._place().packs.chunks(manifest.chunks(entry)):  # noqa: SLF001
-            yield bytes(data)
-
-    def read(self, path: str) -> bytes:
-        """The bytes of a file, at once. Raises as `iter_bytes`."""
-        return b"".join(self.iter_bytes(path))
-
-    def download(
-        self,
-        root: str | os.PathLike[str] | None = None,
-        *,
-        path_prefix: str | None = None,
-        paths: Sequence[str] = (),
-        link: str = "copy",
-        delete: bool = False,
-        dry_run: bool = False,
-        into: bool = True,
-        on_progress: OnProgress | None = None,
-    ) -> PullResult:
-        """
-        Make a directory hold this version; files that are right already are left alone.
-
-        Args:
-            root: `./artifacts/<name>:<version>` if left out.
-            path_prefix: only entries whose path starts so.
-            paths: only entries that match one of these globs.
-            link: `copy`, or `reflink`, `hard`, `sym` to one read-only file in the cache.
-            delete: remove what the version does not have.
-            into: False refuses a directory that is not empty and no checkout.
-        Raises:
-            DamagedDataError: naming the file; nothing wrong is left behind.
-            StateError: `target-not-empty`, `target-occupied`.
-            DeniedError: `target-full`, `target-denied`, `space-short`.
-        """
-        from artstore.transfer.pull import PullSpec, pull
-
-        began = time.monotonic()
-        if root is None:
-            root = Path("artifacts") / f"{self.name}:{self.version}"
-        spec = PullSpec(
-            Path(root),
-            Selection(path_prefix or "", tuple(paths)),
-            link=link,
-            delete=delete,
-            dry_run=dry_run,
-            into=into,
-        )
-        outcome = pull(
-            self._store._place(),  # noqa: SLF001 - one room, two doors
-            self._store._checkouts(),  # noqa: SLF001
-            self._state,
-            self._version,
-            spec,
-            on_progress=on_progress,
-        )
-        return PullResult(
-            root=outcome.root,
-            files=outcome.file_count,
-            written_files=len(outcome.written_paths),
-            written_bytes=outcome.written_bytes,
-            skipped_files=outcome.skipped_count,
-            deleted=len(outcome.deleted_paths),
-            linked=0 if link == "copy" else len(outcome.written_paths),
-            seconds=time.monotonic() - began,
-            warnings=outcome.warnings,
-            written_paths=outcome.written_paths,
-            deleted_paths=outcome.deleted_paths,
-        )
-
-    def _open(self) -> Manifest:
-        if self._manifest is None:
-            self._manifest = self._store._place().manifest(self._version)  # noqa: SLF001
-        return self._manifest
-
-    def _read_header(self) -> Mapping[str, Any]:
-        if self._header is None:
-            self._header = self._store._place().header(self._version)  # noqa: SLF001
-        return self._header
-
-
 def _info(state: CollectionState) -> CollectionInfo:
     latest = state.latest
     return CollectionInfo(
@@ -724,6 +470,9 @@ def _info(state: CollectionState) -> CollectionInfo:
 
 
 def _author() -> str:
+    import getpass
+    import socket
+
     try:
         user = getpass.getuser()
     except (OSError, KeyError):

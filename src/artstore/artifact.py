@@ -151,9 +151,7 @@ class Artifact:
         if not location.is_file():
             raise _missing(location, "file")
         digest, size = _hash_file(location)
-        self._additions.append(
-            reference_entry(path, uri, size_bytes=size, content_digest=digest)
-        )
+        self._additions.append(reference_entry(path, uri, size_bytes=size, content_digest=digest))
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "pack-missing": "A pack that a version needs is not in the store.",
     "key-unexpected": "A key lies where keys of that form do not belong.",
     # L5: catalog
+    "project-not-found": "The store has no project of that name.",
     "collection-not-found": "The store has no collection of that name.",
     "version-not-found": "The collection has no such version, or it was deleted.",
     "alias-not-found": "No live version of the collection has that alias.",
@@ -108,6 +109,7 @@ CODES: dict[str, str] = {
     "target-failed": "The place that a checkout is written to failed.",
     "cache-full": "The disk of the local cache has no room left.",
     "cache-denied": "The local cache cannot be written.",
+    "cache-evicted": "A file of the local cache made room for another one meanwhile.",
     "content-digest-mismatch": "Bytes for the local cache are not those of their digest.",
     "link-unsupported": "Files cannot be linked from the local cache to this place.",
     "space-short": "There is not enough room for what is about to be written.",

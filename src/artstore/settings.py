@@ -22,6 +22,7 @@ from artstore.errors import InvalidInputError
 from artstore.names import check_project_name
 
 __all__ = [
+    "DEFAULT_ORIGIN",
     "PROJECT_FILE",
     "PROJECT_KEYS",
     "USER_KEYS",
@@ -36,6 +37,8 @@ PROJECT_KEYS: Final = ("url", "project", "ignore")
 """All that a file out of a cloned repository may decide."""
 USER_KEYS: Final = ("url", "project", "cache_dir", "cache_max")
 DEFAULT_PROJECT: Final = "default"
+DEFAULT_ORIGIN: Final = "default"
+"""The origin of what nobody has set."""
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]?)(i?)b?", re.IGNORECASE)
 # `file:/data` is a URL too; one letter and a colon would be a drive, as in storage.opener.
@@ -64,6 +67,8 @@ class Settings:
     project_file: Path | None = None
     ignores: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    other_urls: tuple[str, ...] = ()
+    """Stores that the places overruled by `url_origin` name: where else a name may be found."""
 
 
 def resolve(
@@ -99,41 +104,45 @@ def resolve(
     _check_user_file(own, own_file, warnings)
 
     base = project_file.parent if project_file else here
-    url_found = _first(
+    url_places = (
         (url, given_as[0], here),
         (environ.get("ARTSTORE_URL"), "ARTSTORE_URL", here),
         (shared.get("url"), str(project_file), base),
         (own.get("url"), str(own_file), own_file.parent),
-        (str(_xdg("XDG_DATA_HOME", ".local/share", environ) / "store"), "default", here),
+        (str(_xdg("XDG_DATA_HOME", ".local/share", environ) / "store"), DEFAULT_ORIGIN, here),
     )
+    url_found = _first(*url_places)
+    found_url = _absolute(url_found[0], url_found[2])
+    named_urls = [_absolute(named, start) for named, _, start in url_places if named]
     project_found = _first(
         (project, given_as[1], here),
         (environ.get("ARTSTORE_PROJECT"), "ARTSTORE_PROJECT", here),
         (shared.get("project"), str(project_file), here),
         (*_git_project(here), here),
         (own.get("project"), str(own_file), here),
-        (DEFAULT_PROJECT, "default", here),
+        (DEFAULT_PROJECT, DEFAULT_ORIGIN, here),
     )
     cache_found = _first(
         (environ.get("ARTSTORE_CACHE_DIR"), "ARTSTORE_CACHE_DIR", here),
         (own.get("cache_dir"), str(own_file), own_file.parent),
-        (str(_xdg("XDG_CACHE_HOME", ".cache", environ)), "default", here),
+        (str(_xdg("XDG_CACHE_HOME", ".cache", environ)), DEFAULT_ORIGIN, here),
     )
     cache_max = own.get("cache_max")
     return Settings(
-        url=_absolute(url_found[0], url_found[2]),
+        url=found_url,
         url_origin=url_found[1],
         project=check_project_name(project_found[0]),
         project_origin=project_found[1],
         cache_dir=Path(_absolute(cache_found[0], cache_found[2])),
         cache_dir_origin=cache_found[1],
         cache_max_bytes=limits.CACHE_MAX_BYTES if cache_max is None else parse_size(cache_max),
-        cache_max_origin="default" if cache_max is None else str(own_file),
+        cache_max_origin=DEFAULT_ORIGIN if cache_max is None else str(own_file),
         state_dir=_xdg("XDG_STATE_HOME", ".local/state", environ),
         user_file=own_file,
         project_file=project_file,
         ignores=tuple(shared.get("ignore", ())),
         warnings=tuple(warnings),
+        other_urls=tuple(dict.fromkeys(named for named in named_urls if named != found_url)),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from artstore.cli.demo import DemoReport
 from artstore.cli.program import COMMANDS
 from tests.cli.conftest import Art
 
@@ -73,9 +75,13 @@ def filled(art: Art, home: Path) -> Art:
 
 def test_every_command_is_documented() -> None:
     titles = {title.split()[0] for title in DOCUMENTED}
-    assert titles >= set(COMMANDS) - {"show", "demo"}
+    assert titles >= set(COMMANDS) - {"show"}
     page = PAGE.read_text("utf-8")
     assert "\n### show\n" in page
+
+
+def test_demo() -> None:
+    assert list(DOCUMENTED["demo"]) == [field.name for field in fields(DemoReport)]
 
 
 def test_push_of_equal_content_has_the_same_keys(filled: Art) -> None:
@@ -105,7 +111,7 @@ def test_ls(filled: Art) -> None:
 
 
 def test_show(filled: Art) -> None:
-    without = {"is_new", "stored_bytes", "seconds", "warnings"}
+    without = {"is_new", "stored_bytes", "read_bytes", "seconds", "warnings"}
     check("push", filled("show", "ds", "--json").json, without=without)
     check("push", filled("show", "ds:v0", "--json").json, without=without)
 

@@ -57,6 +57,17 @@ def test_each_place_yields_to_the_one_before_it(
     assert (found.project, found.project_origin) == ("given", "--project")
 
 
+def test_stores_that_were_overruled_are_remembered(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert resolve().other_urls == ()
+    write(home / "work/artstore.toml", 'url = "shared"\n')
+    monkeypatch.setenv("ARTSTORE_URL", "/environment")
+    default = str(home / ".local/share/artstore/store")
+    assert resolve().other_urls == (str(home / "work/shared"), default)
+    assert resolve(default).other_urls == ("/environment", str(home / "work/shared"))
+
+
 def test_own_project_holds_where_there_is_no_repository(home: Path) -> None:
     write(home / ".config/artstore/config.toml", 'project = "own"\n')
     assert resolve().project == "own"

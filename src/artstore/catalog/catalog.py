@@ -349,7 +349,7 @@ class Catalog:
     ) -> tuple[FollowedLog[Fold], CollectionState]:
         followed = self._follow(project, name)
         with followed.lock:
-            if refresh or followed.head.n < 0:
+            if refresh or not followed.has_looked:
                 followed.refresh()
             return followed, followed.fold.state()
 

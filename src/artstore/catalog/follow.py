@@ -82,7 +82,8 @@ class FollowedLog(Generic[FoldType]):
         """The entries of the last, unfinished group of 64: the next rollup."""
         self._remembered = START
         self._unsound: set[int] = set()
-        self._has_looked = False
+        self.has_looked = False
+        """Whether the storage was asked at all; an empty log has no head to show it."""
 
     def refresh(self) -> None:
         """
@@ -93,7 +94,7 @@ class FollowedLog(Generic[FoldType]):
         if self.fold.is_damaged:
             # Somebody may have repaired it.
             self._start_over()
-        if not self._has_looked:
+        if not self.has_looked:
             self._recall()
         if self.head.n < 0:
             self._read_cold()
@@ -133,7 +134,7 @@ class FollowedLog(Generic[FoldType]):
         self._start_over()
 
     def _recall(self) -> None:
-        self._has_looked = True
+        self.has_looked = True
         if self._replica is None:
             return
         entries, head = self._replica.load(self._store_id, self.prefix)
@@ -162,10 +163,15 @@ class FollowedLog(Generic[FoldType]):
             "log-rolled-back",
             known,
             f"this machine has seen another entry {known}; the store was restored "
-            "from a backup, or its entries were replaced",
+            f"from a backup, or its entries were replaced{self._way_out()}",
         )
         # The replica keeps what was seen, so that the next process finds it too.
         self.fold.mark_damage(warning)
+
+    def _way_out(self) -> str:
+        if self._replica is None:
+            return ""
+        return f" (if that was on purpose, delete {self._replica.file})"
 
     def _forget_applied(self) -> None:
         self.fold = self._new_fold()

@@ -61,7 +61,8 @@ def read_identity(storage: Storage) -> Identity:
         and value["format"] > _FORMAT
     ):
         raise UnsupportedFormatError(
-            f"the store at {storage.url} has format {value['format']}, this release reads {_FORMAT}",
+            f"the store at {storage.url} has format {value['format']}, "
+            f"this release reads {_FORMAT}",
             code="format-unsupported",
             hint="upgrade artstore",
         )

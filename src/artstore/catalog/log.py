@@ -229,8 +229,9 @@ def _try_gap(storage: Storage, prefix: str, first: int, end: int) -> Iterator[Ra
 
 def _read_sized(storage: Storage, prefix: str, sizes: list[tuple[int, int]]) -> Iterator[RawEntry]:
     small = [n for n, size in sizes if size <= limits.ENTRY_MAX_BYTES]
+    wanted = [(entry_key(prefix, n), None) for n in small]
     try:
-        values = list(storage.read_many([(entry_key(prefix, n), None) for n in small]))
+        values = list(storage.read_many(wanted)) if wanted else []
     except NotFoundError:
         # One was taken away between scan and read: the others are still wanted.
         for n, _ in sizes:

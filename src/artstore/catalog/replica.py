@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,7 +61,7 @@ class Replica:
     @staticmethod
     def file_in(directory: Path) -> Path:
         """The replica of this host inside a cache directory."""
-        host = re.sub(r"[^a-z0-9.\-]", "_", socket.gethostname().lower()).strip(".") or "host"
+        host = re.sub(r"[^a-z0-9.\-]", "_", os.uname().nodename.lower()).strip(".") or "host"
         return directory / f"replica-{host}.sqlite"
 
     def load(self, store_id: str, log: str) -> tuple[list[RawEntry], Head]:

@@ -10,11 +10,11 @@ against the last entry it covers, which they read from the log itself.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from artstore import digest, limits
-from artstore.catalog.format import RawEntry
+from artstore.catalog.format import RawEntry, entry_key
 from artstore.errors import (
     AlreadyExistsError,
     DamagedDataError,
@@ -27,6 +27,7 @@ __all__ = [
     "TOP_LEVEL",
     "create_from_entries",
     "create_from_rollups",
+    "damaged_rollups",
     "decode_rollup",
     "encode_rollup",
     "read_rolled",
@@ -40,8 +41,8 @@ ROLLUP_MAX_BYTES: Final = limits.ROOT_MAX_BYTES
 """A larger one is not made: its reader would need that much memory at once."""
 
 _MAGIC: Final = b"ARTROLL1"
-_HEADER: Final = struct.Struct(">8sII")
-_LENGTHS: Final = struct.Struct(f">{FAN_OUT}I")
+_HEADER: Final = struct.Struct("<8sII")
+_LENGTHS: Final = struct.Struct(f"<{FAN_OUT}I")
 _CHECKSUM_BYTES: Final = 8
 
 
@@ -143,6 +144,24 @@ def read_rolled(storage: Storage, prefix: str) -> list[RawEntry]:
     except (DamagedDataError, NotFoundError):
         return []
     return entries
+
+
+def damaged_rollups(storage: Storage, prefix: str) -> Iterator[tuple[str, str]]:
+    """
+    Yield (key, what is wrong) for every rollup that does not hold what its entries say.
+
+    Cost: reads all rollups and the entries below them.
+    """
+    for info in storage.scan(f"{prefix}rollups/"):
+        try:
+            level, index = map(int, info.key.rpartition("/")[2].split("-"))
+            entries = _entries_of(storage.read(info.key), level, key=info.key)
+            first = index * FAN_OUT**level
+            wanted = [(entry_key(prefix, first + i), None) for i in range(len(entries))]
+            if list(storage.read_many(wanted)) != entries:
+                yield info.key, "its entries are not those of the log"
+        except (DamagedDataError, NotFoundError, ValueError) as error:
+            yield info.key, f"{error} (advisory: no version needs it)"
 
 
 def _cover(prefix: str, keys: Iterable[str]) -> list[tuple[int, int]]:

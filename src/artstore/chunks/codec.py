@@ -20,15 +20,18 @@ RAW: Final = 0
 ZSTD: Final = 1
 
 _LEVEL: Final = 3
+_DENSE_LEVEL: Final = 12
+"""For manifests: 3 % smaller than level 3, at 12 ms for 20,000 entries."""
+_SAMPLE_LEVEL: Final = 1
 _SAMPLE_BYTES: Final = 4 * limits.KIB
 
 
 class _ThreadState(threading.local):
     """zstd contexts are not shared between threads and are costly to make."""
 
-    compressor: zstandard.ZstdCompressor | None = None
-    sampler: zstandard.ZstdCompressor | None = None
-    decompressor: zstandard.ZstdDecompressor | None = None
+    def __init__(self) -> None:
+        self.compressors: dict[int, zstandard.ZstdCompressor] = {}
+        self.decompressor: zstandard.ZstdDecompressor | None = None
 
 
 _state = _ThreadState()
@@ -43,13 +46,12 @@ def encode(plain: Buffer, *, sampled: bool = True) -> tuple[int, Buffer]:
     Manifests say `sampled=False`: their middle is digests, their ends are not.
     """
     size = len(plain)
-    compressor, sampler = _compressors()
     if sampled and size > 2 * _SAMPLE_BYTES:
         middle = (size - _SAMPLE_BYTES) // 2
         sample = memoryview(plain)[middle : middle + _SAMPLE_BYTES]
-        if len(sampler.compress(sample)) > _SAMPLE_BYTES * 0.95:
+        if len(_compressor(_SAMPLE_LEVEL).compress(sample)) > _SAMPLE_BYTES * 0.95:
             return RAW, plain
-    stored = compressor.compress(plain)
+    stored = _compressor(_LEVEL if sampled else _DENSE_LEVEL).compress(plain)
     return (ZSTD, stored) if len(stored) <= size * 0.95 else (RAW, plain)
 
 
@@ -117,14 +119,15 @@ def _decompress(stored: Buffer, plain_bytes: int, where: str) -> bytes:
         raise _damaged(where, "a zstd frame", str(error)) from error
 
 
-def _compressors() -> tuple[zstandard.ZstdCompressor, zstandard.ZstdCompressor]:
+def _compressor(level: int) -> zstandard.ZstdCompressor:
     import zstandard
 
-    if _state.compressor is None or _state.sampler is None:
+    compressor = _state.compressors.get(level)
+    if compressor is None:
         # No checksum in the frame: the digest of the plain bytes is stronger.
-        _state.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=False)
-        _state.sampler = zstandard.ZstdCompressor(level=1, write_checksum=False)
-    return _state.compressor, _state.sampler
+        compressor = zstandard.ZstdCompressor(level=level, write_checksum=False)
+        _state.compressors[level] = compressor
+    return compressor
 
 
 def _damaged(where: str, expected: str, found: str) -> DamagedDataError:

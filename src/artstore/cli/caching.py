@@ -20,7 +20,8 @@ def cache_command(ctx: click.Context) -> None:
     Show the local cache: where it is, how full, how large it may become.
 
     It holds one read-only copy of each file that a pull with --link reflink, hard or sym made;
-    a copying pull leaves nothing there. All of it can be deleted at any time.
+    a copying pull leaves nothing there. The files used longest ago go first when it is full; what
+    checkouts link to stays.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -33,12 +34,14 @@ def cache_command(ctx: click.Context) -> None:
         "directory_origin": settings.cache_dir_origin,
         "file_count": stats.file_count,
         "size_bytes": stats.size_bytes,
+        "linked_bytes": stats.linked_bytes,
         "max_bytes": settings.cache_max_bytes,
         "max_origin": settings.cache_max_origin,
     }
+    held = f"{count(stats.file_count, 'file')}, {format_bytes(stats.size_bytes)}"
     lines = [
         f"{printable(str(settings.cache_dir))} ({settings.cache_dir_origin})",
-        f"  {count(stats.file_count, 'file')}, {format_bytes(stats.size_bytes)}",
+        f"  {held}, {format_bytes(stats.linked_bytes)} of it linked to by checkouts",
         f"  at most {format_bytes(settings.cache_max_bytes)} ({settings.cache_max_origin})",
     ]
     session.output.result(value, lines, names=[str(settings.cache_dir)])
@@ -49,11 +52,17 @@ def cache_command(ctx: click.Context) -> None:
 @shared_options
 @click.pass_obj
 def prune_command(session: Session, size: str) -> None:
-    """Remove the files used longest ago until at most SIZE is left: 5GB, 500MB, 0."""
+    """
+    Remove the files used longest ago until at most SIZE is left: 5GB, 500MB, 0.
+
+    What checkouts link to stays, and may be more than SIZE.
+    """
     pruned = session.open_cache().prune(parse_size(size))
     value = {
-        "removed_files": pruned.file_count,
-        "removed_bytes": pruned.size_bytes,
+        "removed_files": pruned.removed_count,
+        "removed_bytes": pruned.removed_bytes,
+        "kept_bytes": pruned.kept_bytes,
     }
-    lines = [f"{count(pruned.file_count, 'file')} removed, {format_bytes(pruned.size_bytes)}"]
+    removed = f"{count(pruned.removed_count, 'file')}, {format_bytes(pruned.removed_bytes)}"
+    lines = [f"{removed} removed, {format_bytes(pruned.kept_bytes)} left"]
     session.output.result(value, lines)

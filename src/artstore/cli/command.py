@@ -74,7 +74,7 @@ def shared_options(command: _Decorated) -> _Decorated:
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value and param.name is not None and not ctx.resilient_parsing:
+    if value and param.name is not None:
         setattr(ctx.find_object(Session), param.name, value)
 
 

@@ -13,7 +13,7 @@ from artstore.cli.output import Output, format_bytes, printable
 from artstore.cli.session import Session
 
 if TYPE_CHECKING:
-    from artstore.api import Change, Diff
+    from artstore.manifests.diff import Change, Diff
 
 __all__ = ["diff_command"]
 
@@ -29,9 +29,9 @@ def diff_command(session: Session, a: str, b: str) -> None:
 
     A and B are versions such as mnist:v3. A file is renamed if one of the same digest is gone.
     """
-    names = [session.name(a), session.name(b)]
-    store = session.open_store(project=names[0].project)
-    diff = store.diff(a, b)
+    for text in (a, b):
+        session.name(text)
+    diff = session.open_store().diff(a, b)
     value: dict[str, Any] = {"a": a, "b": b} | _diff_record(diff)
     session.output.result(value, _lines(diff, session.output), names=_paths(diff))
 
@@ -47,7 +47,7 @@ def _diff_record(diff: Diff) -> dict[str, Any]:
 
 def _change_record(change: Change) -> dict[str, Any]:
     return {
-        "path": change.path,
+        "path": None if change.after is None else change.path,
         "old_path": change.old_path,
         "size_bytes": change.size_bytes,
         "old_size_bytes": change.old_size_bytes,
@@ -85,7 +85,8 @@ def _sizes(change: Change) -> str:
 
 def _path(change: Change) -> str:
     path = printable(change.path)
-    return f"{printable(change.old_path)} > {path}" if change.old_path != change.path else path
+    is_renamed = change.old_path is not None and change.old_path != change.path
+    return f"{printable(change.old_path or '')} > {path}" if is_renamed else path
 
 
 def _paths(diff: Diff) -> list[str]:

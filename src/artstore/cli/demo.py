@@ -68,7 +68,7 @@ def run_demo(directory: Path | None, store_url: str | None, echo: Echo) -> DemoR
         store_url: another place for the store.
         echo: gets the report line by line.
     Raises:
-        StateError: `package-missing` (scikit-learn), `target-not-ours` (the directory is in use).
+        StateError: `package-missing` (scikit-learn), `target-not-empty` (the directory is in use).
         DamagedDataError: `damage-found`, if what was pulled is not what was pushed.
     Cost: a few seconds, 15 MB of disk (1,797 files take a block each, twice).
     """
@@ -224,7 +224,7 @@ def _refuse_used(directory: Path) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise StateError(
             f"the demo writes into a new or empty directory, and {directory} is neither",
-            code="target-not-ours",
+            code="target-not-empty",
             hint="name another one, or none: then a new one is made",
             path=str(directory),
         )
@@ -284,7 +284,7 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
         f"show {report.second}",
         f"diff {report.first} {report.second}",
         f"cat {report.second} labels.csv",
-        f"rm {report.first}",
+        "check --read-data",
     ):
         yield f"   {art} {words}"
 

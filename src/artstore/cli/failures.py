@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -85,10 +86,16 @@ def _write_sentences(described: dict[str, Any]) -> None:
     lines = [f"art: {label} {printable(described['message'])}"]
     context = described["context"]
     if "store" in context and "store_origin" in context:
-        lines.append(f"  store    {context['store']} ({context['store_origin']})")
-        lines.append(f"  project  {context['project']} ({context['project_origin']})")
-        if context["close"]:
-            lines.append(f"  close    {', '.join(context['close'])}")
+        lines += _surroundings(context)
     if described["hint"]:
         lines += [f"  {line}" for line in described["hint"].splitlines()]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def _surroundings(context: dict[str, Any]) -> Iterator[str]:
+    for key in ("store", "project"):
+        yield f"  {key:<8} {printable(context[key])} ({printable(context[f'{key}_origin'])})"
+    if context["close"]:
+        yield f"  close    {', '.join(context['close'])}"
+    for found in context["elsewhere"]:
+        yield f"  but      {found['name']} is in the store {printable(found['store'])}"

@@ -15,7 +15,9 @@ from artstore.cli.session import Session
 from artstore.errors import DamagedDataError
 
 if TYPE_CHECKING:
-    from artstore.api import CheckReport, UsageReport, VerifyReport
+    from artstore.upkeep.check import CheckReport
+    from artstore.upkeep.usage import UsageReport
+    from artstore.upkeep.verify import VerifyReport
 
 __all__ = ["check_command", "du_command", "verify_command"]
 
@@ -31,8 +33,8 @@ def verify_command(session: Session, name: str, directory: Path | None) -> None:
 
     Nothing is changed. Exit status 8 if anything is missing or not what was pushed.
     """
-    parsed = session.name(name)
-    store = session.open_store(project=parsed.project)
+    session.name(name)
+    store = session.open_store()
     with session.progress() as bar:
         report = store.verify(name, directory, on_progress=bar.on_progress)
     session.output.result(
@@ -136,11 +138,12 @@ def du_command(session: Session, name: str | None) -> None:
     Show what an artifact takes, or the whole store.
 
     Logical: all versions as if each were a full copy. Stored: what they take in the store.
-    Unique: the part of it that nothing else uses; shared: the part that something else uses.
+    Unique: the part of it that nothing else uses; shared: the part that something else uses. Of
+    the whole store: what one version alone uses, and what several do.
     """
-    parsed = session.name(name) if name is not None else None
-    store = session.open_store(project=parsed.project if parsed else None)
-    report = store.usage(name)
+    if name is not None:
+        session.name(name)
+    report = session.open_store().usage(name)
     session.output.result(_usage_record(name, report), _usage_lines(report))
 
 

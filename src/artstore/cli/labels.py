@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -10,9 +10,6 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.session import Session
 from artstore.errors import ArtstoreError, InvalidInputError
-
-if TYPE_CHECKING:
-    from artstore.names import ArtifactName
 
 __all__ = ["alias_command", "restore_command", "rm_command", "tag_command"]
 
@@ -46,8 +43,8 @@ def tag_command(session: Session, *, name: str, tags: tuple[str, ...], remove: b
 def _change_labels(
     session: Session, name: str, labels: tuple[str, ...], key: str, *, remove: bool
 ) -> None:
-    parsed = session.name(name)
-    store = session.open_store(project=parsed.project)
+    session.name(name)
+    store = session.open_store()
     # By its number: a push in between must not move the labels, and `x:best` is gone after
     # `--remove best`.
     exact = store.artifact(name).qualified_name
@@ -55,7 +52,7 @@ def _change_labels(
     change(exact, **{"remove" if remove else "add": list(labels)})
     artifact = store.artifact(exact)
     now = artifact.aliases if key == "aliases" else artifact.tags
-    short = f"{artifact.name}:{artifact.version}"
+    short = session.short_name(artifact.project, artifact.name, artifact.version)
     value = {
         "project": artifact.project,
         "name": artifact.name,
@@ -81,7 +78,7 @@ def rm_command(session: Session, *, name: str, force: bool) -> None:
     parsed = session.name(name)
     if not parsed.is_exact:
         raise _needs_version(session, name, "rm deletes one version")
-    store = session.open_store(project=parsed.project)
+    store = session.open_store()
     artifact = store.artifact(name)
     try:
         store.delete(artifact.qualified_name, force=force)
@@ -90,10 +87,9 @@ def rm_command(session: Session, *, name: str, force: bool) -> None:
             error.context["correction"] = session.corrected("--force")
             error.hint = f"to delete it all the same: {error.context['correction']}"
         raise
-    short = f"{artifact.name}:{artifact.version}"
+    short = session.short_name(artifact.project, artifact.name, artifact.version)
     value = _changed_record(artifact.project, artifact.name, artifact.version)
-    undo = _plain_name(parsed, artifact.version)
-    lines = [f"{short} deleted; 'art restore {undo}' brings it back"]
+    lines = [f"{short} deleted; 'art restore {short}' brings it back"]
     session.output.result(value, lines, names=[short])
 
 
@@ -111,22 +107,16 @@ def restore_command(session: Session, name: str) -> None:
             hint=f"'art ls {parsed.name} --all' lists deleted versions; then: "
             f"art restore {parsed.name}:vN",
         )
-    store = session.open_store(project=parsed.project)
+    store = session.open_store()
     store.restore(name)
     artifact = store.artifact(name)
-    short = f"{artifact.name}:{artifact.version}"
+    short = session.short_name(artifact.project, artifact.name, artifact.version)
     value = _changed_record(artifact.project, artifact.name, artifact.version)
     session.output.result(value, [f"{short} restored"], names=[short])
 
 
 def _changed_record(project: str, name: str, version: str) -> dict[str, Any]:
     return {"project": project, "name": name, "version": version}
-
-
-def _plain_name(parsed: ArtifactName, version: str) -> str:
-    """The argument of `art restore` that undoes what was asked for."""
-    plain = f"{parsed.name}:{version}"
-    return f"{parsed.project}/{plain}" if parsed.project else plain
 
 
 def _needs_version(session: Session, name: str, reason: str) -> InvalidInputError:

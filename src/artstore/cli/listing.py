@@ -18,6 +18,7 @@ from artstore.cli.records import (
 )
 from artstore.cli.session import Session
 from artstore.errors import NotFoundError
+from artstore.settings import DEFAULT_ORIGIN
 
 if TYPE_CHECKING:
     from artstore.api import CollectionInfo, Store, VersionState
@@ -49,7 +50,7 @@ def ls_command(
         _list_project(session, what.rstrip("/"))
     else:
         name = session.name(what)
-        store = session.open_store(project=name.project)
+        store = session.open_store()
         if name.is_exact or prefix is not None:
             _list_entries(session, store, what, prefix or "")
             return
@@ -66,7 +67,8 @@ def ls_command(
 def _list_project(session: Session, project: str) -> None:
     from artstore.names import check_project_name
 
-    store = session.open_store(project=check_project_name(project))
+    check_project_name(project)
+    store = session.open_store()
     known = store.projects()
     if project not in known:
         from artstore.cli.suggestions import close_texts
@@ -82,20 +84,25 @@ def _list_project(session: Session, project: str) -> None:
 
 
 def _list_artifacts(session: Session, project: str, *, with_projects: bool) -> None:
-    store = session.open_store(project=project)
-    found = store.collections(project)
+    store = session.open_store()
+    try:
+        projects = store.projects() if with_projects else []
+        found = store.collections(project)
+    except NotFoundError as error:
+        # Before the first push there is no default store; one that was named must be there.
+        if error.code != "store-not-found" or session.settings.url_origin != DEFAULT_ORIGIN:
+            raise
+        projects, found = [], []
     value: dict[str, Any] = {
         "kind": "artifacts",
         "project": project,
         "artifacts": [collection_record(info) for info in found],
     }
-    others: list[str] = []
     if with_projects:
-        value["projects"] = store.projects()
-        others = [name for name in value["projects"] if name != project]
-    session.output.result(
-        value, _artifact_lines(found, project), names=[info.name for info in found]
-    )
+        value["projects"] = projects
+    names = [session.short_name(project, info.name) for info in found]
+    session.output.result(value, _artifact_lines(found, project), names=names)
+    others = [name for name in projects if name != project]
     if others:
         session.output.note(f"other projects: {', '.join(others)}")
 
@@ -129,36 +136,39 @@ def _list_versions(
     with_deleted: bool,
 ) -> None:
     name = session.wanted[-1]
-    shown = [state for state in versions if with_deleted or state.deleted is None]
-    shown.sort(key=lambda state: state.version, reverse=True)
+    live = [state.version for state in versions if state.deleted is None]
+    latest = max(live, default=None)
+    shown = [state for state in reversed(versions) if with_deleted or state.deleted is None]
     project = name.project or session.settings.project
-    value = {
+    value: dict[str, Any] = {
         "kind": "versions",
         "project": project,
         "name": name.name,
-        "versions": [versions_record(state) for state in shown],
+        "versions": [versions_record(state, latest) for state in shown],
     }
     session.output.result(
-        value, _version_lines(shown), names=[f"{what}:v{state.version}" for state in shown]
+        value,
+        _version_lines(value["versions"]),
+        names=[f"{what}:v{state.version}" for state in shown],
     )
     if name.project is None and name.name in store.projects():
         session.output.note(f"there is a project of that name too: art ls {name.name}/")
 
 
-def _version_lines(shown: list[VersionState]) -> Iterator[str]:
+def _version_lines(versions: list[dict[str, Any]]) -> Iterator[str]:
     heads = ("VERSION", "FILES", "SIZE", "DIGEST", "ALIASES", "TAGS", "CREATED", "BY")
     rows = [
         (
-            f"v{state.version}" + (" (deleted)" if state.deleted is not None else ""),
-            f"{state.file_count:,}",
-            format_bytes(state.size_bytes),
-            state.digest[:12],
-            ",".join(state.aliases),
-            ",".join(state.tags),
-            state.created,
-            state.by,
+            f"{record['version']}{' (deleted)' if record['deleted'] else ''}",
+            f"{record['file_count']:,}",
+            format_bytes(record["size_bytes"]),
+            record["digest"][:12],
+            ",".join(record["aliases"]),
+            ",".join(record["tags"]),
+            record["created_at"],
+            record["created_by"],
         )
-        for state in shown
+        for record in versions
     ]
     yield from table(heads, rows, right="FILES SIZE")
 

@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 __all__ = ["main"]
 
+INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 
@@ -29,12 +30,16 @@ def main() -> None:
 
         sys.stdout.write(f"artstore {__version__}\n")
         return
-    import signal
+    try:
+        import signal
 
-    from artstore.cli.run import run
+        from artstore.cli.run import run
 
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(arguments))
+        signal.signal(signal.SIGTERM, _terminate)
+        sys.exit(run(arguments))
+    except KeyboardInterrupt:
+        # While modules load, or while the last words are said.
+        sys.exit(INTERRUPTED)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from artstore.cli.output import count
 
@@ -58,6 +58,11 @@ class ProgressBar:
         """Show how far the operation is; called from one thread."""
         if self._hidden or time.monotonic() - self._began < SHOWN_AFTER_SECONDS:
             return
+        shown: dict[str, Any] = {
+            "completed": progress.done_bytes,
+            "total": progress.total_bytes,
+            "files": _files(progress),
+        }
         if self._bar is None:
             self._bar = _make_bar()
             self._bar.start()
@@ -65,20 +70,18 @@ class ProgressBar:
             # A phase has its own rate, so that it gets its own clock.
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(progress.phase, total=None, files="")
+            self._task = self._bar.add_task(progress.phase.capitalize(), **shown)
             self._phase = progress.phase
-        self._bar.update(
-            self._task,
-            completed=progress.done_bytes,
-            total=progress.total_bytes,
-            files=_files(progress),
-        )
+        else:
+            self._bar.update(self._task, **shown)
 
 
 def _files(progress: Progress) -> str:
+    # A check goes from pack to pack.
+    what = "pack" if progress.phase == "check" else "file"
     if progress.total_files is None:
-        return count(progress.done_files, "file")
-    return f"{progress.done_files:,}/{progress.total_files:,} files"
+        return count(progress.done_files, what)
+    return f"{progress.done_files:,}/{progress.total_files:,} {what}s"
 
 
 def _make_bar() -> rich.progress.Progress:

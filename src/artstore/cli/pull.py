@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["pull_command"]
 
-LINKS = ("copy", "reflink", "hard", "sym")
+LINKS = {
+    "copy": "nothing is kept",
+    "reflink": "the checkout shares their disk blocks until it is written to",
+    "hard": "the checkout's files are the same files, read-only: replace them, never write to them",
+    "sym": "the checkout's links lead there, read-only: replace them, never write to them",
+}
+"""How files get into a checkout, and what that costs."""
 
 
 @click.command(
@@ -38,7 +44,7 @@ LINKS = ("copy", "reflink", "hard", "sym")
 )
 @click.option(
     "--link",
-    type=click.Choice(LINKS),
+    type=click.Choice(list(LINKS)),
     default="copy",
     show_default=True,
     help="How files get there; all but copy keep one read-only file per digest in the cache.",
@@ -68,7 +74,7 @@ def pull_command(
     """
     parsed = session.name(name)
     target = directory if directory is not None else Path(parsed.name)
-    store = session.open_store(project=parsed.project)
+    store = session.open_store()
     artifact = store.artifact(name)
     try:
         with session.progress() as bar:
@@ -96,7 +102,7 @@ def _report(
     output = session.output
     for warning in result.warnings:
         output.warn(warning)
-    short = f"{artifact.name}:{artifact.version}"
+    short = session.short_name(artifact.project, artifact.name, artifact.version)
     value: dict[str, Any] = {
         "project": artifact.project,
         "name": artifact.name,
@@ -111,6 +117,9 @@ def _report(
         "skipped_files": result.skipped_files,
         "deleted_files": result.deleted,
         "linked_files": result.linked,
+        # Of a real pull these may be millions, and the checkout shows them.
+        "written_paths": list(result.written_paths) if dry_run else [],
+        "deleted_paths": list(result.deleted_paths) if dry_run else [],
         "seconds": result.seconds,
         "warnings": list(result.warnings),
     }
@@ -118,14 +127,18 @@ def _report(
     if link != "copy" and result.linked and not dry_run:
         settings = session.settings
         output.note(
-            f"{count(result.linked, 'file')} of {settings.cache_dir} stand behind the checkout, "
-            f"read-only; that cache keeps at most {format_bytes(settings.cache_max_bytes)}"
+            f"{count(result.linked, 'file')}, {format_bytes(result.written_bytes)}, kept in the "
+            f"cache {settings.cache_dir} (at most {format_bytes(settings.cache_max_bytes)}): "
+            f"{LINKS[link]}"
         )
 
 
 def _lines(short: str, result: PullResult, *, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
     yield f"{short} -> {printable(str(result.root))}"
+    if dry_run:
+        yield from (f"  + {printable(path)}" for path in result.written_paths)
+        yield from (f"  - {printable(path)}" for path in result.deleted_paths)
     parts = [
         f"{count(result.written_files, 'file')} {would}written",
         format_bytes(result.written_bytes),

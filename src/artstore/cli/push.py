@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from artstore.cli.metadata import parse_metadata
 from artstore.cli.command import Command, shared_options
+from artstore.cli.metadata import parse_metadata
 from artstore.cli.options import complete_name
 from artstore.cli.output import count, format_bytes, format_seconds
 from artstore.cli.session import Session
@@ -123,10 +123,11 @@ def _report(session: Session, logged: LoggedArtifact) -> None:
     output = session.output
     for warning in summary.warnings:
         output.warn(warning)
-    short = f"{logged.name}:{logged.version}"
+    short = session.short_name(logged.project, logged.name, logged.version)
     value: dict[str, Any] = version_record(logged) | {
         "is_new": summary.is_new,
         "stored_bytes": summary.stored_bytes,
+        "read_bytes": summary.read_bytes,
         "seconds": summary.seconds,
         "warnings": list(summary.warnings),
     }

@@ -53,14 +53,15 @@ def version_record(artifact: LoggedArtifact) -> dict[str, Any]:
     }
 
 
-def versions_record(state: VersionState) -> dict[str, Any]:
-    """One line of a list of versions."""
+def versions_record(state: VersionState, latest: int | None) -> dict[str, Any]:
+    """One line of a list of versions, of which `latest` is the newest that is not deleted."""
+    first = ["latest"] if state.version == latest else []
     return {
         "version": version_name(state.version),
         "digest": state.digest,
         "size_bytes": state.size_bytes,
         "file_count": state.file_count,
-        "aliases": list(state.aliases),
+        "aliases": first + list(state.aliases),
         "tags": list(state.tags),
         "created_at": state.created,
         "created_by": state.by,

@@ -80,12 +80,18 @@ class Session:
         self.wanted.append(parsed)
         return parsed
 
+    def short_name(self, project: str, name: str, version: str | None = None) -> str:
+        """What to write to get at it again: the project only where it is not the one here."""
+        plain = name if project == self.settings.project else f"{project}/{name}"
+        return plain if version is None else f"{plain}:{version}"
+
     def open_store(self, *, project: str | None = None) -> Store:
         """
         Open the store of the settings; nothing is written before the first push.
 
         Args:
-            project: the project that a name such as `vision/ds` carries; else the settings'.
+            project: where to push to, if the name carries one, such as `vision/ds`; else the
+                settings' project. What is read says its project itself.
         """
         from artstore.api import open_store
 

@@ -32,12 +32,12 @@ SEARCHED_ENTRIES: Final = 20_000
 @click.pass_obj
 def show_command(session: Session, name: str) -> None:
     """Show one version, the newest if V is left out: digest, size, aliases, metadata."""
-    parsed = session.name(name)
-    artifact = session.open_store(project=parsed.project).artifact(name)
+    session.name(name)
+    artifact = session.open_store().artifact(name)
     session.output.result(
         version_record(artifact),
         _version_lines(artifact),
-        names=[f"{artifact.name}:{artifact.version}"],
+        names=[session.short_name(artifact.project, artifact.name, artifact.version)],
     )
 
 
@@ -68,7 +68,7 @@ def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
 def log_command(session: Session, name: str) -> None:
     """Show what happened to an artifact, newest first: pushes, aliases, tags, deletions."""
     parsed = session.name(name)
-    store = session.open_store(project=parsed.project)
+    store = session.open_store()
     plain = f"{parsed.project}/{parsed.name}" if parsed.project else parsed.name
     records = [log_record(record) for record in store.history(plain)]
     records.sort(key=lambda record: record["number"], reverse=True)
@@ -118,8 +118,8 @@ def cat_command(session: Session, name: str, path: str) -> None:
 
     With --json the content is text if it is UTF-8 and base64 if not, up to 64 MiB.
     """
-    parsed = session.name(name)
-    artifact = session.open_store(project=parsed.project).artifact(name)
+    session.name(name)
+    artifact = session.open_store().artifact(name)
     try:
         if session.as_json:
             _print_as_json(session, artifact, path)

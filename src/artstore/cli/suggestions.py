@@ -4,6 +4,7 @@ What to say beside "not found": where was looked, who said so, what is close.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from artstore.cli.session import Session
@@ -29,6 +30,7 @@ def surroundings(session: Session) -> dict[str, Any]:
         "project": settings.project,
         "project_origin": settings.project_origin,
         "close": [],
+        "elsewhere": [],
     }
     own = next((name.project for name in session.wanted if name.project), None)
     if own is not None:
@@ -40,7 +42,29 @@ def surroundings(session: Session) -> dict[str, Any]:
     except (ArtstoreError, OSError):
         # The hint must not hide the error that it belongs to.
         found["close"] = []
+    found["elsewhere"] = [
+        {"store": url, "name": name} for url, name in _in_other_stores(session, found["project"])
+    ]
     return found
+
+
+def _in_other_stores(session: Session, project: str) -> Iterator[tuple[str, str]]:
+    """The very names, in the stores that a flag, a variable or an artstore.toml overruled."""
+    from artstore.api import open_store
+
+    for url in session.settings.other_urls:
+        if "://" in url and not url.startswith("file://"):
+            # Asking a bucket that nobody named now costs seconds, or credentials.
+            continue
+        try:
+            store = open_store(url, project=project)
+            known = {name: [i.name for i in store.collections(name)] for name in store.projects()}
+        except (ArtstoreError, OSError):
+            continue
+        for wanted in session.wanted:
+            for name, names in known.items():
+                if wanted.name in names and wanted.project in (None, name):
+                    yield url, f"{name}/{wanted.name}"
 
 
 def close_texts(wanted: str, known: list[str]) -> list[str]:

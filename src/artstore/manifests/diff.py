@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from artstore.manifests.entry import FILE, Entry
+from artstore.manifests.entry import FILE, LINK, Entry
 from artstore.manifests.reader import Manifest
 
 __all__ = ["Change", "Diff", "diff"]
@@ -89,7 +89,8 @@ def diff(before: Manifest, after: Manifest) -> Diff:
 
 
 def _identity(entry: Entry) -> tuple[str, bool, bytes]:
-    return (entry.kind, entry.executable, entry.digest)
+    # As in the artifact digest: a link is a way to store, not a kind of content.
+    return (FILE if entry.kind == LINK else entry.kind, entry.executable, entry.digest)
 
 
 def _merge(

@@ -147,7 +147,7 @@ class ArtifactHasher:
         self._pending: list[bytes] = []
         self._last = ""
 
-    def add(self, path: str, kind: str, executable: bool, digest: bytes) -> None:
+    def add(self, path: str, kind: str, executable: bool, digest: bytes) -> None:  # noqa: FBT001 - the fields in digest order
         """The next entry; paths must ascend (Python's order of str is that of UTF-8)."""
         assert path > self._last, f"{path!r} after {self._last!r}"
         assert len(digest) == DIGEST_BYTES
@@ -157,7 +157,8 @@ class ArtifactHasher:
         pending.append(_RECORD.pack(len(name), _KIND_NUMBERS_IN_DIGEST[kind], executable))
         pending.append(name)
         pending.append(digest)
-        if len(pending) > 3000:  # noqa: PLR2004 - one update per thousand entries
+        # One update per thousand entries.
+        if len(pending) > 3000:
             self._hasher.update(b"".join(pending))
             pending.clear()
 

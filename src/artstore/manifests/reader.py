@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from artstore import limits, names
-from artstore.digest import DIGEST_BYTES, digest_of
+from artstore.digest import DIGEST_BYTES, Buffer, digest_of
 from artstore.errors import (
     DamagedDataError,
     InvalidInputError,
@@ -18,7 +18,13 @@ from artstore.errors import (
     NotFoundError,
 )
 from artstore.manifests.entry import Entry
-from artstore.manifests.root import Root, SegmentRef, decode_root, decode_segment_list
+from artstore.manifests.root import (
+    SEGMENTS_MAX,
+    Root,
+    SegmentRef,
+    decode_root,
+    decode_segment_list,
+)
 from artstore.manifests.segment import decode_segment
 from artstore.manifests.tree import expand
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, content_key
@@ -74,7 +80,7 @@ class Manifest:
         self._root = root
         self._packs = packs
         self._where = where
-        self._parts = list(self._open_parts())
+        self._parts = self._checked_parts()
         self._first_paths = [part.first_path for part in self._parts]
 
     @classmethod
@@ -84,8 +90,10 @@ class Manifest:
 
         Raises:
             DamagedDataError: `manifest-missing`, `manifest-damaged`.
+            LimitExceededError: `limit-exceeded`.
             UnsupportedFormatError: `format-unsupported`.
-        Cost: one read; one more per 4 M entries.
+        Cost: one stat and one read; above 4 M entries a few ranges more, for the
+            lists of segments.
         """
         expected = root_digest_of_key(key)
         try:
@@ -147,10 +155,15 @@ class Manifest:
         first = max(0, bisect_right(self._first_paths, prefix) - 1) if prefix else 0
         wanted = self._parts[first:]
         if prefix:
-            end = prefix + "\U0010ffff"
-            wanted = [part for part in wanted if part.first_path <= end]
+            wanted = [
+                part
+                for part in wanted
+                if part.first_path <= prefix or part.first_path.startswith(prefix)
+            ]
         last = ""
-        for segment in self._read_parts([p for p in wanted if p.ref is None or p.ref.digest not in skip]):
+        for segment in self._read_parts(
+            [p for p in wanted if p.ref is None or p.ref.digest not in skip]
+        ):
             for entry in segment:
                 if entry.path <= last:
                     raise self._damaged(f"{entry.path!r} comes after {last!r}")
@@ -174,26 +187,41 @@ class Manifest:
                 if entry.path == path:
                     _check_path(path, self._where)
                     return entry
-        raise NotFoundError(
-            f"{path!r} is not in this version", code="entry-not-found", path=path
-        )
+        raise NotFoundError(f"{path!r} is not in this version", code="entry-not-found", path=path)
 
     def chunks(self, entry: Entry) -> Iterator[ChunkRef]:
         """The chunks of a file in order; chunk lists are read and checked as needed."""
         total = 0
-        for ref in expand(entry.chunks, entry.level, self._packs.chunk):
+        for ref in expand(entry.chunks, entry.level, self._packs.chunks):
             total += ref.plain_bytes
+            if total > entry.size_bytes:
+                break
             yield ref
         if total != entry.size_bytes:
             raise self._damaged(
-                f"the chunks of {entry.path!r} have {total} bytes, not {entry.size_bytes}"
+                f"the chunks of {entry.path!r} do not make up its {entry.size_bytes} bytes"
             )
+
+    def _checked_parts(self) -> list[_Part]:
+        parts: list[_Part] = []
+        for part in self._open_parts():
+            if parts and part.first_path <= parts[-1].first_path:
+                raise self._damaged(f"the segment at {part.first_path!r} is out of order")
+            if len(parts) == SEGMENTS_MAX:
+                raise LimitExceededError(
+                    f"{self._where}: more than {SEGMENTS_MAX} segments pass the limit",
+                    code="limit-exceeded",
+                )
+            parts.append(part)
+        return parts
 
     def _open_parts(self) -> Iterator[_Part]:
         if self._root.inline:
+            if self._root.segments:
+                raise self._damaged("its segments are both listed and inlined")
             for data in self._root.inline:
                 entries = decode_segment(data, where=self._where)
-                yield _Part(entries[0].path if entries else "", len(entries), None, data)
+                yield _Part(entries[0].path, len(entries), None, data)
             return
         for segment in self._below(self._root.segments, self._root.level):
             yield _Part(segment.first_path, segment.entry_count, segment.ref, None)
@@ -202,12 +230,25 @@ class Manifest:
         if level == 0:
             yield from segments
             return
-        for segment in segments:
-            data = bytes(self._packs.chunk(segment.ref))
-            below, below_level, _ = decode_segment_list(data, where=self._where)
-            if below_level != level - 1:
-                raise self._damaged(f"a list of level {below_level} below level {level}")
-            yield from self._below(tuple(below), level - 1)
+        for segment, data in self._read_lists(segments):
+            yield from self._below(self._decode_list(segment, data, level), level - 1)
+
+    def _read_lists(self, segments: tuple[SegmentRef, ...]) -> Iterator[tuple[SegmentRef, Buffer]]:
+        read = self._packs.chunks(segment.ref for segment in segments)
+        return zip(segments, read, strict=True)
+
+    def _decode_list(self, segment: SegmentRef, data: Buffer, level: int) -> tuple[SegmentRef, ...]:
+        below, below_level, rest = decode_segment_list(bytes(data), where=self._where)
+        if below_level != level - 1 or rest:
+            raise self._damaged(f"a list of level {below_level} below level {level}")
+        # With the order of first paths this also keeps any list from being named twice.
+        if (
+            not below
+            or below[0].first_path != segment.first_path
+            or sum(child.entry_count for child in below) != segment.entry_count
+        ):
+            raise self._damaged(f"the list of segments at {segment.first_path!r} is another one")
+        return tuple(below)
 
     def _walk_lists(self) -> Iterator[ChunkRef]:
         pending = [(segment, self._root.level) for segment in self._root.segments]
@@ -216,9 +257,9 @@ class Manifest:
             if level == 0:
                 continue
             yield segment.ref
-            data = bytes(self._packs.chunk(segment.ref))
-            below, _, _ = decode_segment_list(data, where=self._where)
-            pending += [(child, level - 1) for child in below]
+            if level > 1:
+                below = self._decode_list(segment, self._packs.chunk(segment.ref), level)
+                pending += [(child, level - 1) for child in below]
 
     def _read_parts(self, parts: list[_Part]) -> Iterator[list[Entry]]:
         stored = self._packs.chunks(part.ref for part in parts if part.ref is not None)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from artstore import canonical, limits
@@ -34,13 +35,28 @@ from artstore.errors import DamagedDataError, LimitExceededError, UnsupportedFor
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reflist import decode_refs, encode_refs
 
-__all__ = ["Root", "SegmentRef", "decode_root", "decode_segment_list", "encode_root", "encode_segment_list"]
+__all__ = [
+    "SEGMENTS_MAX",
+    "Root",
+    "SegmentRef",
+    "decode_root",
+    "decode_segment_list",
+    "encode_root",
+    "encode_segment_list",
+]
 
 _MAGIC: Final = b"ARTROOT1"
 _HEAD: Final = struct.Struct("<8sIIIB")
 _LIST_HEAD: Final = struct.Struct("<BII")
 _U32: Final = struct.Struct("<I")
 _FORMAT: Final = 1
+SEGMENTS_MAX: Final = 1 << 18
+"""Segments of one version that a reader lists in memory: 130 M entries, 100 MB. Lists
+of lists would else let a few kilobytes of a hostile store fill it."""
+
+_LIST_COUNT: Final = 65_536
+"""FORMAT: references in one list. Writers stay far below; a small bomb of a million
+references would take 400 MB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +167,21 @@ def encode_segment_list(
 
 
 def decode_segment_list(data: bytes, *, where: str) -> tuple[list[SegmentRef], int, bytes]:
-    """Segment references, their level, and what follows. Raises DamagedDataError."""
+    """
+    Segment references, their level, and what follows.
+
+    Raises:
+        DamagedDataError: `manifest-damaged`.
+        LimitExceededError: `limit-exceeded`, before anything is built.
+    """
     if len(data) < _LIST_HEAD.size:
         raise _damaged(where, "the list of segments is cut short")
     level, count, paths_bytes = _LIST_HEAD.unpack_from(data)
+    if count > _LIST_COUNT:
+        raise LimitExceededError(
+            f"{where}: a list of {count} segments passes the limit of {_LIST_COUNT}",
+            code="limit-exceeded",
+        )
     at = _LIST_HEAD.size
     if level > limits.TREE_MAX_LEVELS or len(data) < at + 8 * count + paths_bytes:
         raise _damaged(where, "the list of segments is cut short")
@@ -167,6 +194,8 @@ def decode_segment_list(data: bytes, *, where: str) -> tuple[list[SegmentRef], i
     refs, rest = decode_refs(data[at + paths_bytes :], where=where)
     if len(paths) != count or len(refs) != count:
         raise _damaged(where, "its counts disagree")
+    if not all(counts) or any(a >= b for a, b in pairwise(paths)):
+        raise _damaged(where, "segments that are empty or not in order")
     segments = [SegmentRef(*fields) for fields in zip(refs, paths, counts, strict=True)]
     return segments, level, rest
 
@@ -180,6 +209,8 @@ def _decode_inline(data: bytes, where: str) -> list[bytes]:
         if len(data) < at + _U32.size:
             raise _damaged(where, "an inlined segment is cut short")
         (size,) = _U32.unpack_from(data, at)
+        if not size:
+            raise _damaged(where, "an inlined segment is empty")
         inline.append(data[at + _U32.size : at + _U32.size + size])
         at += _U32.size + size
     if at != len(data):

@@ -6,19 +6,23 @@ Segments: a run of manifest entries as columns (docs/format/manifest.md section 
     8   u32   bytes of the paths
     12  u32   bytes of the extras
     16  n x u8    kind
-        n x u8    flags: bit 0 executable, bit 1 must understand, bits 4-6 level
+        n x u8    flags: bit 0 executable, bit 1 must understand, bit 2 the lone
+                  chunk has another digest than the entry, bits 4-6 level
         n x u64   size in bytes                       (shuffled)
         n x u32   references of the entry             (shuffled)
         n x 32 B  digests
         paths     UTF-8, NUL between
         extras    canonical JSON: {"<entry index>": {...}}, or nothing
-        refs      a reference list without the digests of lone chunks
+        refs      a reference list without the digests of lone chunks that are
+                  the entry's
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import xxhash
@@ -44,8 +48,9 @@ _MAGIC: Final = b"ASG1"
 _HEAD: Final = struct.Struct("<4sIII")
 _FIXED_BYTES: Final = 1 + 1 + 8 + 4 + DIGEST_BYTES
 _KIND_NUMBERS: Final = {name: number for number, name in KINDS.items()}
-_EXECUTABLE, _MUST_UNDERSTAND = 1, 2
+_EXECUTABLE, _MUST_UNDERSTAND, _OWN_DIGEST = 1, 2, 4
 _UNKNOWN_PREFIX: Final = "unknown-"
+_INDEX: Final = re.compile("0|[1-9][0-9]{0,3}")
 
 
 def starts_segment(path: str) -> bool:
@@ -108,12 +113,10 @@ def encode_segment(
     own_digests: list[bytes] = []
     for entry in entries:
         refs += entry.chunks
-        if not _is_lone(entry.level, len(entry.chunks)):
+        if _chunk_digest_flag(entry) or not _is_lone(entry.level, len(entry.chunks)):
             own_digests += [ref.digest for ref in entry.chunks]
     paths = "\0".join([entry.path for entry in entries]).encode("utf-8")
-    extra = {
-        str(i): dict(entry.extra) for i, entry in enumerate(entries) if entry.extra
-    }
+    extra = {str(i): dict(entry.extra) for i, entry in enumerate(entries) if entry.extra}
     extras = canonical.encode(extra, what="entry fields") if extra else b""
     return b"".join(
         (
@@ -121,7 +124,10 @@ def encode_segment(
             bytes([_KIND_NUMBERS[entry.kind] for entry in entries]),
             bytes(
                 [
-                    entry.executable | entry.must_understand << 1 | entry.level << 4
+                    entry.executable
+                    | entry.must_understand << 1
+                    | _chunk_digest_flag(entry)
+                    | entry.level << 4
                     for entry in entries
                 ]
             ),
@@ -154,6 +160,8 @@ def decode_segment(data: bytes, *, where: str) -> list[Entry]:
             f"{where}: a segment of {count} entries and {len(data)} bytes passes the limits",
             code="limit-exceeded",
         )
+    if not count:
+        raise _damaged(where, "a segment without entries")
     at = _HEAD.size
     if len(data) < at + count * _FIXED_BYTES + paths_bytes + extras_bytes:
         raise _damaged(where, "the segment is cut short")
@@ -174,21 +182,18 @@ def decode_segment(data: bytes, *, where: str) -> list[Entry]:
     ref_digests: list[bytes | None] = []
     for flag, ref_count, digest in zip(flags, counts, digests, strict=True):
         if ref_count:
-            lone = _is_lone(flag >> 4, ref_count)
+            lone = _is_lone(flag >> 4, ref_count) and not flag & _OWN_DIGEST
             ref_digests += [digest] if lone else [None] * ref_count
     refs, rest = decode_refs(data[at:], where=where, digests=ref_digests)
     if rest:
         raise _damaged(where, f"{len(rest)} bytes too many")
-    return _build(paths, kinds, flags, sizes, counts, digests, extras, refs, where)
+    columns = (kinds, flags, sizes, counts, digests)
+    return _build(paths, columns, extras, refs, where)
 
 
 def _build(
     paths: list[str],
-    kinds: bytes,
-    flags: bytes,
-    sizes: Sequence[int],
-    counts: Sequence[int],
-    digests: list[bytes],
+    columns: tuple[bytes, bytes, Sequence[int], Sequence[int], list[bytes]],
     extras: Mapping[int, Mapping[str, Any]],
     refs: list[ChunkRef],
     where: str,
@@ -196,18 +201,20 @@ def _build(
     entries: list[Entry] = []
     at = 0
     empty: Mapping[str, Any] = {}
-    for i, path in enumerate(paths):
-        flag, end = flags[i], at + counts[i]
-        kind = KINDS.get(kinds[i])
+    for i, (path, number, flag, size, count, digest) in enumerate(
+        zip(paths, *columns, strict=True)
+    ):
+        end = at + count
+        kind = KINDS.get(number)
         if kind is None:
             if flag & _MUST_UNDERSTAND:
                 raise UnsupportedFormatError(
-                    f"{where}: {path!r} is of kind {kinds[i]}, written by a newer release",
+                    f"{where}: {path!r} is of kind {number}, written by a newer release",
                     code="entry-kind-unknown",
                     hint="upgrade artstore",
                     path=path,
                 )
-            kind = f"{_UNKNOWN_PREFIX}{kinds[i]}"
+            kind = f"{_UNKNOWN_PREFIX}{number}"
         level = flag >> 4 & 7
         if level > limits.TREE_MAX_LEVELS:
             raise _damaged(where, f"{level} levels")
@@ -215,8 +222,8 @@ def _build(
             Entry(
                 path,
                 kind,
-                sizes[i],
-                digests[i],
+                size,
+                digest,
                 bool(flag & _EXECUTABLE),
                 tuple(refs[at:end]),
                 level,
@@ -228,6 +235,13 @@ def _build(
     return entries
 
 
+def _chunk_digest_flag(entry: Entry) -> int:
+    # The digest of a table or an image is of its content, that of its chunk is of
+    # the encoded bytes: both must be kept.
+    lone = _is_lone(entry.level, len(entry.chunks))
+    return _OWN_DIGEST if lone and entry.chunks[0].digest != entry.digest else 0
+
+
 def _is_lone(level: int, ref_count: int) -> bool:
     # The digest of a file in one chunk is the chunk's: stored once.
     return level & 7 == 0 and ref_count == 1
@@ -235,10 +249,10 @@ def _is_lone(level: int, ref_count: int) -> bool:
 
 def _decode_paths(data: bytes, count: int, where: str) -> list[str]:
     try:
-        paths = data.decode("utf-8").split("\0") if count else []
+        paths = data.decode("utf-8").split("\0")
     except UnicodeDecodeError as error:
         raise _damaged(where, "a path that is not UTF-8") from error
-    if len(paths) != count or any(a >= b for a, b in zip(paths, paths[1:], strict=False)):
+    if len(paths) != count or any(a >= b for a, b in pairwise(paths)):
         raise _damaged(where, "paths that are not in order")
     return paths
 
@@ -249,9 +263,11 @@ def _decode_extras(data: bytes, count: int, where: str) -> dict[int, Mapping[str
     value = canonical.decode(data, what=where)
     extras: dict[int, Mapping[str, Any]] = {}
     for key, fields in value.items() if isinstance(value, dict) else [("", None)]:
-        if not (key.isdecimal() and int(key) < count and isinstance(fields, dict)):
+        # At most four digits: int() of a text of thousands is an error of its own.
+        index = int(key) if _INDEX.fullmatch(key) else count
+        if index >= count or not isinstance(fields, dict):
             raise _damaged(where, "entry fields of no entry")
-        extras[int(key)] = fields
+        extras[index] = fields
     return extras
 
 

@@ -33,6 +33,7 @@ _NODE_MAX: Final = 4_096
 _HEAD: Final = struct.Struct("<4sI")
 _MAGIC: Final = b"ANO1"
 
+
 class NodeStore(Protocol):
     """Where a folder puts its nodes."""
 
@@ -57,24 +58,25 @@ class RefFolder:
     Memory is bounded by `COMPACT_REFS` references: a file of 100 GB has 800,000.
     """
 
-    def __init__(self, nodes: NodeStore, *, inline: int = INLINE_REFS) -> None:
+    def __init__(
+        self, nodes: NodeStore, *, inline: int = INLINE_REFS, compact: int = COMPACT_REFS
+    ) -> None:
         self._store = nodes
         self._inline = inline
+        self._compact_at = compact
         self._open: list[ChunkRef] = []
         self._nodes: list[ChunkRef] = []
 
     def add(self, ref: ChunkRef) -> None:
         """The next reference of the list."""
         self._open.append(ref)
-        if len(self._open) >= COMPACT_REFS:
+        if len(self._open) >= self._compact_at:
             self._compact()
 
     def is_ready(self) -> bool:
         """Whether every pack that the list names is closed."""
         resolved = self._store.resolved
-        return all(
-            len(ref.pack) == PACK_ID_BYTES or ref.pack in resolved for ref in self._open
-        )
+        return all(len(ref.pack) == PACK_ID_BYTES or ref.pack in resolved for ref in self._open)
 
     def finish(self) -> tuple[tuple[ChunkRef, ...], int]:
         """The references for the entry, and the levels of nodes below them."""
@@ -116,7 +118,9 @@ def _cut(refs: Sequence[ChunkRef]) -> Iterator[list[ChunkRef]]:
         yield node
 
 
-def encode_node(refs: Sequence[ChunkRef], *, resolved: Mapping[bytes, bytes] | None = None) -> bytes:
+def encode_node(
+    refs: Sequence[ChunkRef], *, resolved: Mapping[bytes, bytes] | None = None
+) -> bytes:
     """References -> bytes of a node."""
     return _HEAD.pack(_MAGIC, len(refs)) + encode_refs(refs, resolved=resolved)
 
@@ -136,23 +140,34 @@ def decode_node(data: bytes, *, where: str) -> list[ChunkRef]:
 
 
 def expand(
-    refs: Sequence[ChunkRef], level: int, read: Callable[[ChunkRef], Buffer]
+    refs: Sequence[ChunkRef],
+    level: int,
+    read: Callable[[Sequence[ChunkRef]], Iterator[Buffer]],
 ) -> Iterator[ChunkRef]:
     """
-    The chunks below a list, in order. `read` gives the verified bytes of a node.
+    The chunks below a list, in order. `read` gives the verified bytes of nodes.
 
     Raises:
-        DamagedDataError: `manifest-damaged`, when spans do not add up.
-    Cost: one `read` per node; memory for one node a level.
+        DamagedDataError: `manifest-damaged`, when spans do not add up, or are
+            empty: without that, five nodes could stand for 10**20 chunks of nothing.
+    Cost: one `read` per list of nodes; memory for one read window a level.
     """
     if level == 0:
-        yield from refs
+        for ref in refs:
+            if ref.span_bytes != ref.plain_bytes or not ref.plain_bytes:
+                raise _spans_damaged(f"chunk {ref.digest.hex()[:16]}")
+            yield ref
         return
-    for ref in refs:
+    for ref, data in zip(refs, read(refs), strict=True):
         where = f"chunk list {ref.digest.hex()[:16]}"
-        below = decode_node(bytes(read(ref)), where=where)
-        if sum(child.span_bytes for child in below) != ref.span_bytes:
-            raise DamagedDataError(
-                f"{where} is damaged: its spans do not add up", code="manifest-damaged", where=where
-            )
+        below = decode_node(bytes(data), where=where)
+        spans = [child.span_bytes for child in below]
+        if sum(spans) != ref.span_bytes or not spans or 0 in spans:
+            raise _spans_damaged(where)
         yield from expand(below, level - 1, read)
+
+
+def _spans_damaged(where: str) -> DamagedDataError:
+    return DamagedDataError(
+        f"{where} is damaged: its spans do not add up", code="manifest-damaged", where=where
+    )

@@ -12,18 +12,23 @@ from typing import Any, Final
 from artstore import limits
 from artstore.chunks import codec
 from artstore.digest import digest_of
+from artstore.errors import LimitExceededError
 from artstore.manifests.entry import Entry
-from artstore.manifests.root import Root, SegmentRef, encode_root, encode_segment_list
+from artstore.manifests.root import SEGMENTS_MAX, Root, SegmentRef, encode_root, encode_segment_list
 from artstore.manifests.segment import SegmentSplitter, encode_segment, starts_segment
 from artstore.manifests.tree import RefFolder
 from artstore.packs.builder import PackStream
 from artstore.packs.format import KIND_CHUNK_LIST, KIND_SEGMENT, KIND_SEGMENT_LIST
 from artstore.packs.locator import PACK_ID_BYTES, ChunkRef
+from artstore.packs.reflist import encoded_size
 
 __all__ = ["ManifestWriter"]
 
 _ROOT_SEGMENTS: Final = 8_192
 """Segments listed in the root itself: 4 M entries, a root of about 0.4 MB."""
+
+_LIST_MAX_BYTES: Final = limits.CHUNK_MAX_BYTES // 2
+"""A list of segments is a chunk: very long paths must not make it too large to read."""
 
 
 class ManifestWriter:
@@ -39,6 +44,8 @@ class ManifestWriter:
             value never lies in a pack that it names.
         known: chunks of earlier versions that may be shared, by digest: chunk
             lists, segments and segment lists.
+        inline_bytes: segments up to this many bytes in all stay in the root.
+        root_segments: more segments than this are listed in lists of their own.
     """
 
     def __init__(
@@ -46,11 +53,16 @@ class ManifestWriter:
         data: PackStream,
         open_stream: Callable[[], PackStream],
         known: Mapping[bytes, ChunkRef],
+        *,
+        inline_bytes: int = limits.INLINE_SEGMENTS_BYTES,
+        root_segments: int = _ROOT_SEGMENTS,
     ) -> None:
         self._data = data
         self._lists = open_stream()
         self._segments = open_stream()
         self._known = known
+        self._inline_max_bytes = inline_bytes
+        self._root_segments = root_segments
         self._splitter = SegmentSplitter()
         self._waiting: deque[tuple[Entry, RefFolder | None]] = deque()
         self._unwritten: deque[tuple[int, list[Entry]]] = deque()
@@ -104,9 +116,11 @@ class ManifestWriter:
         self._segments.close_pack()
         segments = [self._done[index] for index in range(len(self._order))]
         level = 0
-        while len(segments) > _ROOT_SEGMENTS:
+        while len(segments) > self._root_segments:
             level += 1
-            segments = [self._store_list(part, level) for part in _cut_list(segments)]
+            assert level <= limits.TREE_MAX_LEVELS, "more segments than the format allows"
+            parts = _cut_list(segments, self._root_segments)
+            segments = [self._store_list(part, level) for part in parts]
             self._segments.close_pack()
         return encode_root(Root(header, level, tuple(segments)), resolved=self.resolved)
 
@@ -128,6 +142,13 @@ class ManifestWriter:
 
     def _queue_segment(self, entries: list[Entry]) -> None:
         index = len(self._order)
+        if index == SEGMENTS_MAX:
+            raise LimitExceededError(
+                f"{self.entry_count} entries take more than {SEGMENTS_MAX} segments, "
+                "which is more than a version may have",
+                code="limit-exceeded",
+                hint="pack small files into archives or tables, or push several artifacts",
+            )
         self._order.append((entries[0].path, len(entries)))
         if self._is_ready(entries):
             self._write_segment(index, encode_segment(entries, resolved=self.resolved))
@@ -156,7 +177,7 @@ class ManifestWriter:
         if not self._done and index == len(self._inline):
             self._inline.append(data)
             self._inline_bytes += len(data)
-            if self._inline_bytes <= limits.INLINE_SEGMENTS_BYTES:
+            if self._inline_bytes <= self._inline_max_bytes:
                 return
             for at, earlier in enumerate(self._inline):
                 self._store_segment(at, earlier)
@@ -184,21 +205,30 @@ class ManifestWriter:
         if (known := self._known.get(digest)) is not None:
             self.relied.append(known)
             return known._replace(span_bytes=span_bytes)
+        # A file that repeats itself has equal chunk lists. Were they stored twice,
+        # two packs of this push could get the same footer, and so the same key (I2).
+        if (own := stream.find(digest)) is not None:
+            return own._replace(span_bytes=span_bytes)
         coding, stored = codec.encode(data, sampled=False)
-        return stream.add(
-            digest, coding, stored, len(data), kind=kind, span_bytes=span_bytes
-        )
+        return stream.add(digest, coding, stored, len(data), kind=kind, span_bytes=span_bytes)
 
 
-def _cut_list(segments: list[SegmentRef]) -> Iterator[list[SegmentRef]]:
+def _cut_list(segments: list[SegmentRef], max_count: int) -> Iterator[list[SegmentRef]]:
     part: list[SegmentRef] = []
+    size_bytes = 0
     for segment in segments:
+        weight = 4 * len(segment.first_path) + 8 + encoded_size(1, 1)
         # Again by path alone; each first path has passed the segment rule, so
         # another view of the same hash is taken.
-        if part and (_starts_list(segment.first_path) or len(part) == _ROOT_SEGMENTS):
+        if part and (
+            _starts_list(segment.first_path)
+            or len(part) == max_count
+            or size_bytes + weight > _LIST_MAX_BYTES
+        ):
             yield part
-            part = []
+            part, size_bytes = [], 0
         part.append(segment)
+        size_bytes += weight
     if part:
         yield part
 

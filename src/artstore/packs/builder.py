@@ -156,9 +156,7 @@ class PackStream:
         columns.stored.append(len(stored))
         columns.plain.append(plain_bytes)
         columns.codecs.append(codec)
-        self._places.setdefault(
-            digest, (len(self._packs) - 1) * limits.PACK_CHUNK_COUNT + ordinal
-        )
+        self._places.setdefault(digest, (len(self._packs) - 1) * limits.PACK_CHUNK_COUNT + ordinal)
         span = plain_bytes if span_bytes is None else span_bytes
         return ChunkRef(
             digest, columns.placeholder, ordinal, offset, len(stored), plain_bytes, codec, span

@@ -10,7 +10,8 @@ Pure functions, no I/O. Integers are little-endian.
                         n x u32 stored bytes
                         n x u32 plain bytes
                         n x u8  codec (0 raw, 1 zstd)
-                        n x u8  kind  (0 file bytes, 1 chunk list, 2 manifest segment, 3 segment list)
+                        n x u8  kind  (0 file bytes, 1 chunk list, 2 manifest segment,
+                                       3 segment list)
     end - 24          u32 footer bytes, u32 n, 8 B XXH3-64 of the footer, magic "ARTPEND1"
 
 The pack's digest, part of its key, is the BLAKE3 of the footer: it commits to

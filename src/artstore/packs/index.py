@@ -22,12 +22,13 @@ import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from artstore import canonical, clock
 from artstore.columns import u32_column, u32_values
 from artstore.digest import DIGEST_BYTES, checksum64
-from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.errors import ArtstoreError, DamagedDataError, UnsupportedFormatError
 from artstore.packs.locator import PACK_ID_BYTES
 from artstore.storage.protocol import Storage
 
@@ -49,6 +50,7 @@ MERGE_COUNT: Final = 64
 
 _MAGIC: Final = b"ARTIDX01"
 _HEAD: Final = struct.Struct("<8sIII")
+_FORMAT: Final = 1
 _FANOUT: Final = 256
 _CHECKSUM_BYTES: Final = 8
 _SEGMENT_MAX_BYTES: Final = 1 << 31
@@ -88,7 +90,9 @@ class IndexSegment:
         ordinals = u32_values(bytes(self.ordinals))
         digests = bytes(self.digests)
         for i, (pack, ordinal) in enumerate(zip(packs, ordinals, strict=True)):
-            yield digests[i * DIGEST_BYTES : (i + 1) * DIGEST_BYTES], self.packs[pack], ordinal
+            # As in `find`: a hint at a pack that is not listed is no hint.
+            if pack < len(self.packs):
+                yield digests[i * DIGEST_BYTES : (i + 1) * DIGEST_BYTES], self.packs[pack], ordinal
 
 
 class _Digests:
@@ -134,7 +138,7 @@ def encode_index(
         total += counts[value]
         counts[value] = total
     header = canonical.encode(
-        {"format": 1, "project": project, "level": level, "replaces": list(replaces)}
+        {"format": _FORMAT, "project": project, "level": level, "replaces": list(replaces)}
     )
     body = b"".join(
         (
@@ -151,7 +155,13 @@ def encode_index(
 
 
 def decode_index(data: bytes, *, key: str) -> IndexSegment:
-    """Bytes -> segment. Raises DamagedDataError `index-damaged`."""
+    """
+    Bytes -> segment.
+
+    Raises:
+        DamagedDataError: `index-damaged`, or `value-invalid` for its header.
+        UnsupportedFormatError: `format-unsupported`.
+    """
     if len(data) < _HEAD.size + _CHECKSUM_BYTES or data[:8] != _MAGIC:
         raise _damaged(key, "it is no index segment")
     _, header_bytes, pack_count, count = _HEAD.unpack_from(data)
@@ -164,24 +174,43 @@ def decode_index(data: bytes, *, key: str) -> IndexSegment:
     view = memoryview(data)
     if checksum64(view[:-_CHECKSUM_BYTES]) != data[-_CHECKSUM_BYTES:]:
         raise _damaged(key, "its checksum")
-    header: Any = canonical.decode(data[_HEAD.size : packs_at], what=key)
+    project, level, replaces = _decode_header(data[_HEAD.size : packs_at], key)
     fan_out = u32_values(data[fan_at:digests_at])
-    if any(a > b for a, b in zip(fan_out, fan_out[1:], strict=False)) or fan_out[-1] != count:
+    if any(a > b for a, b in pairwise(fan_out)) or fan_out[-1] != count:
         raise _damaged(key, "its fan-out table")
     pack_at, ordinal_at = digests_at + count * DIGEST_BYTES, end - 4 * count
     return IndexSegment(
         key=key,
-        project=str(header.get("project", "")),
-        level=int(header.get("level", 0)),
-        replaces=tuple(header.get("replaces", ())),
-        packs=tuple(
-            data[i : i + PACK_ID_BYTES] for i in range(packs_at, fan_at, PACK_ID_BYTES)
-        ),
+        project=project,
+        level=level,
+        replaces=replaces,
+        packs=tuple(data[i : i + PACK_ID_BYTES] for i in range(packs_at, fan_at, PACK_ID_BYTES)),
         fan_out=fan_out,
         digests=view[digests_at:pack_at],
         pack_indexes=view[pack_at:ordinal_at],
         ordinals=view[ordinal_at:end],
     )
+
+
+def _decode_header(data: bytes, key: str) -> tuple[str, int, tuple[str, ...]]:
+    header: Any = canonical.decode(data, what=key)
+    if not isinstance(header, dict) or not isinstance(header.get("format"), int):
+        raise _damaged(key, "its header states no format")
+    if header["format"] != _FORMAT:
+        raise UnsupportedFormatError(
+            f"{key} has format {header['format']}, this release reads {_FORMAT}",
+            code="format-unsupported",
+            key=key,
+        )
+    project, level, replaces = (header.get(name) for name in ("project", "level", "replaces"))
+    if not (
+        isinstance(project, str)
+        and isinstance(level, int)
+        and isinstance(replaces, list)
+        and all(isinstance(replaced, str) for replaced in replaces)
+    ):
+        raise _damaged(key, "its header")
+    return project, level, tuple(replaces)
 
 
 class IndexView:
@@ -231,10 +260,14 @@ def merge_index(view: IndexView, *, project: str) -> bytes | None:
     """
     A merged segment for the lowest level that has `MERGE_COUNT` segments, or None.
 
-    Merging is idempotent: two machines that do it at once cost space, nothing else.
+    Only segments of `project` are merged, whatever else the view shows: another
+    project's chunks would become its own. Merging is idempotent: two machines
+    that do it at once cost space, nothing else.
     """
     by_level: dict[int, list[IndexSegment]] = {}
     for segment in view.segments:
+        if segment.project != project:
+            continue
         by_level.setdefault(segment.level, []).append(segment)
     for level in sorted(by_level):
         group = by_level[level][:MERGE_COUNT]

@@ -9,7 +9,14 @@ from typing import Final, NamedTuple
 from artstore.digest import DIGEST_BYTES
 from artstore.errors import DamagedDataError
 
-__all__ = ["PACK_ID_BYTES", "PUSH_ID_BYTES", "ChunkRef", "content_key", "pack_id_of_key", "pack_key"]
+__all__ = [
+    "PACK_ID_BYTES",
+    "PUSH_ID_BYTES",
+    "ChunkRef",
+    "content_key",
+    "pack_id_of_key",
+    "pack_key",
+]
 
 PUSH_ID_BYTES: Final = 8
 PACK_ID_BYTES: Final = DIGEST_BYTES + PUSH_ID_BYTES

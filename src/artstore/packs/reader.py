@@ -4,6 +4,7 @@ Reading chunks out of packs in few, large requests.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ from artstore.storage.protocol import Span, Storage
 __all__ = ["PackReader", "RangePlan", "plan_ranges"]
 
 _FIRST_TAIL_BYTES = 64 * limits.KIB
+_BATCH_COUNT = 65_536
+"""References read at once: chunks of one byte must not make 8 million of them."""
+_FOOTERS_CHUNK_COUNT = 1 << 20
+"""Chunks of footers kept in memory, 100 MB at most; older footers are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class PackReader:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._footers: dict[bytes, Footer] = {}
+        self._footers_count = 0
+        self._lock = threading.Lock()
 
     def stored(self, refs: Sequence[ChunkRef]) -> list[Buffer]:
         """
@@ -79,7 +86,8 @@ class PackReader:
 
         Raises:
             DamagedDataError: `pack-missing` or `range-missing`, naming the pack.
-        Cost: one read per coalesced range. Memory: all that is asked, at once.
+        Cost: one read per coalesced range. Memory: all that is asked, at once, and
+            as much again at most; one range more while it is taken apart.
         """
         answers: list[Buffer] = [b""] * len(refs)
         plans = plan_ranges(refs)
@@ -97,9 +105,14 @@ class PackReader:
                     hint="run `art check` to see which versions it hits",
                     key=pack_key(plan.pack),
                 ) from error
+            # A view keeps its whole range in memory. Of small labels between large
+            # images that would be the images: there the labels are copied out.
+            wanted = sum(refs[i].stored_bytes for i in plan.indexes)
+            is_sparse = 2 * wanted < plan.length_bytes
             for i in plan.indexes:
                 begin = refs[i].offset_bytes - plan.offset_bytes
-                answers[i] = view[begin : begin + refs[i].stored_bytes]
+                piece = view[begin : begin + refs[i].stored_bytes]
+                answers[i] = bytes(piece) if is_sparse else piece
         return answers
 
     def chunk(self, ref: ChunkRef) -> Buffer:
@@ -130,8 +143,19 @@ class PackReader:
         """
         known = self._footers.get(pack)
         if known is None:
-            known = self._footers[pack] = self._read_footer(pack)
+            known = self._read_footer(pack)
+            self._keep_footer(pack, known)
         return known
+
+    def _keep_footer(self, pack: bytes, footer: Footer) -> None:
+        with self._lock:
+            if pack in self._footers:
+                return
+            self._footers[pack] = footer
+            self._footers_count += len(footer.digests)
+            while self._footers_count > _FOOTERS_CHUNK_COUNT and len(self._footers) > 1:
+                oldest = self._footers.pop(next(iter(self._footers)))
+                self._footers_count -= len(oldest.digests)
 
     def _read_footer(self, pack: bytes) -> Footer:
         key = pack_key(pack)
@@ -170,12 +194,12 @@ def decode_ref(ref: ChunkRef, stored: Buffer, *, verify: bool = True) -> Buffer:
 def batches(
     refs: Iterable[ChunkRef], *, window_bytes: int = limits.READ_WINDOW_BYTES
 ) -> Iterator[list[ChunkRef]]:
-    """Runs of references whose plain or stored bytes stay within one read window."""
+    """Runs of references, whose plain or stored bytes stay within one read window."""
     batch: list[ChunkRef] = []
     total = 0
     for ref in refs:
         size = max(ref.stored_bytes, ref.plain_bytes)
-        if batch and total + size > window_bytes:
+        if batch and (total + size > window_bytes or len(batch) == _BATCH_COUNT):
             yield batch
             batch, total = [], 0
         batch.append(ref)

@@ -132,15 +132,13 @@ def decode_refs(
     else:
         fill = iter(column)
         named = [next(fill) if digest is None else digest for digest in digests]
-    refs = _rebuild(packs, columns, codecs, spans, named, where)
+    refs = _rebuild(packs, (*columns, codecs, spans), named, where)
     return refs, data[size:]
 
 
 def _rebuild(
     packs: list[bytes],
     columns: Sequence[Sequence[int]],
-    codecs: bytes,
-    spans: Sequence[int],
     digests: list[bytes],
     where: str,
 ) -> list[ChunkRef]:
@@ -148,7 +146,7 @@ def _rebuild(
     last, ordinal, offset = -1, 0, 0
     make = ChunkRef._make
     for index, d_ordinal, d_offset, plain, saved, codec, span, digest in zip(
-        *columns, codecs, spans, digests, strict=True
+        *columns, digests, strict=True
     ):
         if index != last:
             if index >= len(packs):
@@ -160,7 +158,9 @@ def _rebuild(
         end = offset + stored
         if end > limits.PACK_MAX_BYTES or plain > limits.CHUNK_MAX_BYTES:
             raise _damaged(where, f"a chunk of {stored} stored bytes at {offset}")
-        refs.append(make((digest, packs[index], ordinal, offset, stored, plain, codec, plain + span)))
+        refs.append(
+            make((digest, packs[index], ordinal, offset, stored, plain, codec, plain + span))
+        )
         ordinal, offset = ordinal + 1, end
     return refs
 

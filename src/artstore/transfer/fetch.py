@@ -4,23 +4,32 @@ Writing files of a version into a directory, straight from the packs.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from artstore import limits
 from artstore.digest import Buffer, Hasher
-from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.errors import (
+    ArtstoreError,
+    DamagedDataError,
+    LimitExceededError,
+    UnsupportedFormatError,
+)
 from artstore.manifests.entry import DIRECTORY, FILE, REFERENCE, SYMLINK, Entry
 from artstore.manifests.reader import Manifest
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import batches, decode_ref
 from artstore.transfer.cachefill import CacheFiller
 from artstore.transfer.hashing import read_blocks
+from artstore.transfer.links import LinkMode
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.target import TargetDirectory
@@ -31,6 +40,7 @@ _SMALL_BYTES: Final = 4 * limits.MIB
 _BATCH_BYTES: Final = 2 * limits.MIB
 _BATCH_FILES: Final = 64
 _AHEAD_BATCHES: Final = 8
+_BAD_CONTENT: Final = (DamagedDataError, LimitExceededError, UnsupportedFormatError)
 
 
 class Fetcher:
@@ -47,9 +57,10 @@ class Fetcher:
         self,
         place: StorePlace,
         manifest: Manifest,
+        *,
         base: Manifest | None,
         target: TargetDirectory,
-        link: str,
+        link: LinkMode,
         workers: Executor,
         meter: ProgressMeter,
         warn: Callable[[str], None],
@@ -58,7 +69,11 @@ class Fetcher:
         self._manifest = manifest
         self._base = base
         self._target = target
-        self._filler = None if link == "copy" else CacheFiller(place.content_cache, target, link, warn)
+        self._filler = (
+            None
+            if link == "copy"
+            else CacheFiller(place.content_cache, place.statcache, target, link, warn)
+        )
         self._workers = workers
         self._meter = meter
         self._warn = warn
@@ -108,6 +123,8 @@ class Fetcher:
         self._meter.add(len(batch), sum(entry.size_bytes for entry in batch))
 
     def _write_batch(self, batch: list[Entry]) -> int:
+        for entry in batch:
+            _check_lengths(entry)
         refs = [ref for entry in batch for ref in entry.chunks]
         try:
             stored = iter(self._place.packs.stored(refs))
@@ -115,7 +132,7 @@ class Fetcher:
             raise _naming(error, self._first_bad(batch)) from error
         for entry in batch:
             pieces = [next(stored) for _ in entry.chunks]
-            self._deliver(entry, iter(_decoded(entry, pieces)))
+            self._deliver(entry, partial(_decoded, entry, pieces))
         return sum(ref.stored_bytes for ref in refs)
 
     def _first_bad(self, batch: list[Entry]) -> Entry:
@@ -126,11 +143,11 @@ class Fetcher:
                 return entry
         return batch[0]
 
-    def _deliver(self, entry: Entry, buffers: Iterator[Buffer]) -> None:
+    def _deliver(self, entry: Entry, read: Callable[[], Iterator[Buffer]]) -> None:
         if self._filler is not None:
-            self._filler.write(entry, buffers)
+            self._filler.write(entry, read)
             return
-        status = self._target.write_file(entry.path, buffers, executable=entry.executable)
+        status = self._target.write_file(entry.path, read(), executable=entry.executable)
         location = f"{self._target.root}/{entry.path}"
         self._place.statcache.record_written(location, status, entry.digest)
 
@@ -140,10 +157,10 @@ class Fetcher:
         old = self._old_file(entry)
         try:
             try:
-                self._deliver(entry, self._large_buffers(entry, old))
+                self._deliver(entry, partial(self._large_buffers, entry, old))
             except _OldFileDiffersError:
                 # Somebody changed the file since it was checked out.
-                self._deliver(entry, self._large_buffers(entry, None))
+                self._deliver(entry, partial(self._large_buffers, entry, None))
         finally:
             if old is not None:
                 old.close()
@@ -252,7 +269,7 @@ def file_buffers(
                 data = plain if plain is not None else decode_ref(ref, stored, verify=False)
                 hasher.update(data)
                 yield data
-    except DamagedDataError as error:
+    except _BAD_CONTENT as error:
         raise _naming(error, entry) from error
     if hasher.digest() != entry.digest:
         if old is not None:
@@ -287,26 +304,51 @@ def _decoded(entry: Entry, pieces: list[Buffer]) -> Iterator[Buffer]:
             data = decode_ref(ref, stored)
             hasher.update(data)
             yield data
-    except DamagedDataError as error:
+    except _BAD_CONTENT as error:
         raise _naming(error, entry) from error
     if hasher.digest() != entry.digest:
         raise _content_error(entry, hasher.digest())
 
 
+def _check_lengths(entry: Entry) -> None:
+    # A batch is bounded by what its entries say of themselves: before anything is
+    # read, their chunks must say the same.
+    total = sum(ref.plain_bytes for ref in entry.chunks)
+    if total != entry.size_bytes or any(ref.stored_bytes > ref.plain_bytes for ref in entry.chunks):
+        raise DamagedDataError(
+            f"{entry.path} cannot be restored: its chunks have {total} bytes, "
+            f"not {entry.size_bytes}",
+            code="content-damaged",
+            path=entry.path,
+        )
+
+
 def _reference_buffers(entry: Entry, source: Path) -> Iterator[Buffer]:
     hasher = Hasher()
+    total = 0
     try:
-        with source.open("rb") as file:
-            for block in read_blocks(file.fileno()):
+        # A hostile reference may name a pipe, which must not hang, or a device,
+        # which would never end.
+        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is no regular file")
+            for block in read_blocks(descriptor):
+                total += len(block)
+                if total > entry.size_bytes:
+                    break
                 hasher.update(block)
                 yield block
-    except OSError as error:
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DamagedDataError(
-            f"{entry.path} refers to {entry.url}, which cannot be read: {error.strerror}",
+            f"{entry.path} refers to {entry.url}, which cannot be read: {reason}",
             code="reference-unreadable",
             path=entry.path,
         ) from error
-    if hasher.digest() != entry.digest:
+    if total > entry.size_bytes or hasher.digest() != entry.digest:
         raise DamagedDataError(
             f"{entry.path} refers to {entry.url}, whose content has changed",
             code="reference-changed",
@@ -316,8 +358,8 @@ def _reference_buffers(entry: Entry, source: Path) -> Iterator[Buffer]:
         )
 
 
-def _naming(error: DamagedDataError, entry: Entry) -> DamagedDataError:
-    return DamagedDataError(
+def _naming(error: ArtstoreError, entry: Entry) -> ArtstoreError:
+    return type(error)(
         f"{entry.path} cannot be restored: {error.message}",
         code=error.code,
         hint="`art check --read-data` shows all that is damaged",

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from artstore import limits
+from artstore import clock, limits
 from artstore.chunks import codec
 from artstore.chunks.cut import Cutter
 from artstore.digest import EMPTY, Buffer, digest_of
@@ -115,7 +114,7 @@ def read_whole(found: Found, is_known: IsKnown) -> Ingested:
     descriptor = open_source(found)
     try:
         for _ in range(_ATTEMPTS):
-            began_ns = time.time_ns()
+            began_ns = clock.now_nanoseconds()
             before = os.fstat(descriptor)
             # One byte more than expected shows a file that grew.
             data = os.pread(descriptor, before.st_size + 1, 0)

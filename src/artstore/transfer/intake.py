@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from artstore import limits
-from artstore.manifests.entry import DIRECTORY, FILE, Entry, directory_entry, symlink_entry
+from artstore.manifests.entry import FILE, Entry
 from artstore.transfer.ingest import (
     WHOLE_READ_BYTES,
     FreshChunk,
@@ -20,11 +20,11 @@ from artstore.transfer.ingest import (
     changing_error,
     read_whole,
 )
-from artstore.transfer.largefile import LargeFile
-from artstore.transfer.sources import Item
+from artstore.transfer.largefile import LargeFile, WindowPool
+from artstore.transfer.sources import Item, entry_without_bytes
 from artstore.transfer.walk import Found
 
-__all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead", "entry_without_bytes"]
+__all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
 
 _BATCH_BYTES: Final = 1 * limits.MIB
 _BATCH_FILES: Final = 64
@@ -57,8 +57,11 @@ class LargeRead:
     found: Found
     is_known: IsKnown
     workers: Executor
+    pool: WindowPool
 
-    def run(self, take: Callable[[list[FreshChunk]], None], restart: Callable[[], None]) -> Ingested:
+    def run(
+        self, take: Callable[[list[FreshChunk]], None], restart: Callable[[], None]
+    ) -> Ingested:
         """
         Read it through `take`; once more, after `restart`, if it changed meanwhile.
 
@@ -68,7 +71,7 @@ class LargeRead:
         """
         for _ in range(2):
             restart()
-            file = LargeFile(self.found, self.is_known, self.workers)
+            file = LargeFile(self.found, self.is_known, self.workers, self.pool)
             for chunks in file.chunks():
                 take(chunks)
             if not file.changed and file.result is not None:
@@ -104,6 +107,7 @@ class Intake:
         self._workers = workers
         self._is_known = is_known
         self._reuse = reuse
+        self._pool = WindowPool()
 
     def run(self, items: Iterable[Item]) -> Iterator[Done]:
         """
@@ -143,7 +147,7 @@ class Intake:
         if reused is not None:
             return Reused(reused)
         if item.size_bytes > WHOLE_READ_BYTES:
-            return LargeRead(item, self._is_known, self._workers)
+            return LargeRead(item, self._is_known, self._workers, self._pool)
         return item
 
     def _submit(self, batch: _Batch) -> _Batch:
@@ -160,12 +164,3 @@ class Intake:
         reads = iter(batch.reads.result() if batch.reads is not None else ())
         for slot in batch.slots:
             yield WholeRead(slot, next(reads)) if isinstance(slot, Found) else slot
-
-
-def entry_without_bytes(item: Item) -> Entry:
-    """The entry of an item that is no file: link, empty directory, reference."""
-    if isinstance(item, Entry):
-        return item
-    if item.kind == DIRECTORY:
-        return directory_entry(item.path)
-    return symlink_entry(item.path, item.target)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from artstore.errors import ArtstoreError
@@ -98,6 +99,15 @@ class KnownChunks:
         """A file of many chunks of the parent with this content, at any path (renames)."""
         self._loaded()
         return self._files.get(digest)
+
+    def below(self, entry: Entry) -> Iterator[ChunkRef]:
+        """What the chunk lists of a file of the parent name: more lists, and the chunks."""
+        for ref in entry.chunks if entry.level else ():
+            self.nodes[ref.digest] = ref
+            where = f"a chunk list of {entry.path!r}"
+            below = tuple(decode_node(bytes(self._packs.chunk(ref)), where=where))
+            yield from below
+            yield from self.below(replace(entry, chunks=below, level=entry.level - 1))
 
     def _loaded(self) -> dict[bytes, bytes]:
         if self._places is None:

@@ -6,53 +6,74 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.operations import DescribeRequest
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.digest import digest_of
-from artstore.manifests.reader import Manifest, root_key
-from artstore.manifests.root import Root, encode_root
-from artstore.packs.locator import PUSH_ID_BYTES
-from artstore.packs.reader import PackReader
 from artstore.storage.protocol import Storage
-from artstore.transfer.contentcache import ContentCache
 from artstore.transfer.statcache import StatCache
+
+if TYPE_CHECKING:
+    from artstore.manifests.reader import Manifest
+    from artstore.packs.reader import PackReader
+    from artstore.transfer.contentcache import ContentCache
 
 __all__ = ["StorePlace"]
 
 _WORKERS_MAX: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
 class StorePlace:
     """
+    What is needed first is opened first: a push that changes nothing reads no manifest.
+
     Attributes:
         cache_directory: stat cache, journals and whole files; may be deleted.
-        content_cache: read-only whole files, for links only.
     """
 
-    storage: Storage
-    store_id: str
-    catalog: Catalog
-    packs: PackReader
-    statcache: StatCache
-    content_cache: ContentCache
-    cache_directory: Path
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        store_id: str,
+        catalog: Catalog,
+        statcache: StatCache,
+        cache_directory: Path,
+        cache_max_bytes: int,
+    ) -> None:
+        self.storage = storage
+        self.store_id = store_id
+        self.catalog = catalog
+        self.statcache = statcache
+        self.cache_directory = cache_directory
+        self._cache_max_bytes = cache_max_bytes
+
+    @cached_property
+    def packs(self) -> PackReader:
+        """Reads chunks."""
+        from artstore.packs.reader import PackReader
+
+        return PackReader(self.storage)
+
+    @cached_property
+    def content_cache(self) -> ContentCache:
+        """Read-only whole files, for checkouts by link only."""
+        from artstore.transfer.contentcache import ContentCache
+
+        return ContentCache(self.cache_directory, self._cache_max_bytes)
+
+    @property
+    def content_root(self) -> str:
+        """Symlinks into it are checkouts made with `--link sym`."""
+        return os.path.join(os.path.abspath(self.cache_directory), "files")
 
     @property
     def journal_directory(self) -> Path:
         """Where pushes into this store note what they have stored."""
         return self.cache_directory / "journals" / self.store_id
-
-    @property
-    def content_root(self) -> str:
-        """Symlinks into it are checkouts made with `--link sym`."""
-        return str(self.content_cache.files_directory)
 
     @property
     def workers(self) -> int:
@@ -61,17 +82,21 @@ class StorePlace:
 
     def manifest(self, version: VersionState) -> Manifest:
         """The file list of a version. Raises as `Manifest.open`."""
-        return Manifest.open(self.storage, self.packs, version.root)
+        return self._manifest_under(version.root)
 
     def header(self, version: VersionState) -> Mapping[str, Any]:
         """type, description, message and metadata; what a later `describe` wrote comes first."""
         header = dict(self.manifest(version).header)
         if version.meta is not None:
-            later = Manifest.open(self.storage, self.packs, version.meta).header
             header.pop("description", None)
             header.pop("metadata", None)
-            header.update(later)
+            header.update(self._manifest_under(version.meta).header)
         return header
+
+    def _manifest_under(self, key: str) -> Manifest:
+        from artstore.manifests.reader import Manifest
+
+        return Manifest.open(self.storage, self.packs, key)
 
     def describe(
         self, project: str, name: str, version: int, header: Mapping[str, Any]
@@ -82,6 +107,12 @@ class StorePlace:
         They lie in a value of their own, under gc; log entries never hold free
         text, which could not be deleted from them (PROTOCOL P1).
         """
+        from artstore.catalog.operations import DescribeRequest
+        from artstore.digest import digest_of
+        from artstore.manifests.reader import root_key
+        from artstore.manifests.root import Root, encode_root
+        from artstore.packs.locator import PUSH_ID_BYTES
+
         kept = {key: value for key, value in header.items() if value}
         data = encode_root(Root(kept))
         key = root_key(digest_of(data), clock.random_bytes(PUSH_ID_BYTES))

@@ -4,28 +4,29 @@ Pull: make a directory hold what a version holds, writing only what is not right
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from artstore import clock
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import InvalidInputError, StateError
+from artstore.errors import InvalidInputError, StateError, UnsupportedFormatError
 from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
 from artstore.manifests.reader import Manifest
 from artstore.transfer.checkouts import Checkouts
 from artstore.transfer.fetch import Fetcher
+from artstore.transfer.links import LinkMode
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 from artstore.transfer.selection import Selection
-from artstore.transfer.target import TEMPORARY_PREFIX, TargetDirectory
+from artstore.transfer.target import TargetDirectory, is_temporary
 from artstore.transfer.walk import Found, walk
 
-__all__ = ["LINK_MODES", "PullOutcome", "PullSpec", "merge_with_found", "pull"]
+__all__ = ["LINK_MODES", "PullOutcome", "PullSpec", "check_link_mode", "merge_with_found", "pull"]
 
-LINK_MODES: Final = ("copy", "reflink", "hard", "sym")
+LINK_MODES: Final[tuple[LinkMode, ...]] = ("copy", "reflink", "hard", "sym")
 _FILE_KINDS: Final = frozenset((FILE, LINK))
 
 
@@ -42,7 +43,7 @@ class PullSpec:
 
     root: Path
     selection: Selection
-    link: str = "copy"
+    link: LinkMode = "copy"
     delete: bool = False
     dry_run: bool = False
     into: bool = False
@@ -84,11 +85,17 @@ def pull(
         DeniedError: `target-full`, `target-denied`, `space-short`.
     Cost: a stat for each file that is right; reads only what is missing.
     """
-    if spec.link not in LINK_MODES:
-        raise InvalidInputError(
-            f"link mode {spec.link!r} is none of {', '.join(LINK_MODES)}", code="value-invalid"
-        )
-    return _Pull(place, checkouts, state, version, spec, on_progress).run()
+    return _Pull(place, checkouts, state, version, spec=spec, on_progress=on_progress).run()
+
+
+def check_link_mode(text: str) -> LinkMode:
+    """`text` as a mode. Raises InvalidInputError `value-invalid`."""
+    for mode in LINK_MODES:
+        if mode == text:
+            return mode
+    raise InvalidInputError(
+        f"link mode {text!r} is none of {', '.join(LINK_MODES)}", code="value-invalid"
+    )
 
 
 class _Pull:
@@ -98,6 +105,7 @@ class _Pull:
         checkouts: Checkouts,
         state: CollectionState,
         version: VersionState,
+        *,
         spec: PullSpec,
         on_progress: OnProgress | None,
     ) -> None:
@@ -109,14 +117,14 @@ class _Pull:
         self._on_progress = on_progress
         self._manifest = place.manifest(version)
         self._warnings: list[str] = []
-        self._deleted: list[str] = []
+        self._read_bytes = 0
 
     def run(self) -> PullOutcome:
         spec = self._spec
         before = self._checkouts.find(spec.root)
         is_there = self._check_root(is_ours=before is not None)
         base = self._base_manifest(before.project, before.name, before.version) if before else None
-        plan = self._plan(is_there)
+        plan = self._plan(is_there=is_there)
         if not spec.dry_run:
             self._write(plan, base)
         return PullOutcome(
@@ -124,13 +132,11 @@ class _Pull:
             plan.file_count,
             tuple(entry.path for entry in plan.to_write),
             sum(entry.size_bytes for entry in plan.to_write),
-            plan.file_count - len(plan.to_write),
+            plan.right_count,
             tuple(plan.extra_paths),
             self._read_bytes,
             tuple(self._warnings),
         )
-
-    _read_bytes = 0
 
     def _check_root(self, *, is_ours: bool) -> bool:
         root, spec = self._spec.root, self._spec
@@ -162,16 +168,17 @@ class _Pull:
 
     # planning --------------------------------------------------------------------
 
-    def _plan(self, is_there: bool) -> _Plan:
+    def _plan(self, *, is_there: bool) -> _Plan:
         plan = _Plan()
         entries = self._selected()
         if not is_there:
-            for entry in entries:
-                plan.add(entry, is_right=False)
+            for missing in entries:
+                plan.add(missing, is_right=False)
             return plan
         found = walk(
             self._spec.root,
             content_root=self._place.content_root,
+            keep_going=True,
             on_warning=self._warnings.append,
         )
         meter = ProgressMeter("compare", self._on_progress)
@@ -190,15 +197,19 @@ class _Pull:
             if not selection.covers(entry.path):
                 continue
             if entry.kind not in (FILE, LINK, SYMLINK, DIRECTORY, REFERENCE):
-                self._warnings.append(
-                    f"{entry.path} is a {entry.kind}, which this release cannot write"
+                if not entry.must_understand:
+                    continue
+                raise UnsupportedFormatError(
+                    f"{entry.path} is a {entry.kind}, which this release cannot write",
+                    code="entry-kind-unknown",
+                    hint="upgrade artstore",
+                    path=entry.path,
                 )
-                continue
             yield entry
 
     def _plan_extra(self, plan: _Plan, here: Found) -> None:
-        leftover = here.path.rpartition("/")[2].startswith(TEMPORARY_PREFIX)
-        if leftover or (self._spec.delete and self._spec.selection.covers(here.path)):
+        spec = self._spec
+        if is_temporary(here.path) or (spec.delete and spec.selection.covers(here.path)):
             plan.extra_paths.append(here.path)
 
     def _is_right(self, entry: Entry, here: Found) -> bool:
@@ -218,7 +229,7 @@ class _Pull:
     def _hash(self, here: Found) -> bytes | None:
         from artstore.transfer.hashing import hash_found
 
-        began_ns = time.time_ns()
+        began_ns = clock.now_nanoseconds()
         digest = hash_found(here)
         if digest is not None:
             self._place.statcache.record(here, digest, began_ns=began_ns)
@@ -244,8 +255,14 @@ class _Pull:
             )
             with ThreadPoolExecutor(self._place.workers, "artstore-write") as workers:
                 fetcher = Fetcher(
-                    self._place, self._manifest, base, target, spec.link, workers, meter,
-                    self._warnings.append,
+                    self._place,
+                    self._manifest,
+                    base=base,
+                    target=target,
+                    link=spec.link,
+                    workers=workers,
+                    meter=meter,
+                    warn=self._warnings.append,
                 )
                 fetcher.run(plan.to_write)
             self._read_bytes = fetcher.read_bytes
@@ -275,11 +292,14 @@ class _Plan:
     def __init__(self) -> None:
         self.to_write: list[Entry] = []
         self.extra_paths: list[str] = []
-        self.file_count = 0
+        self.file_count = self.right_count = 0
 
     def add(self, entry: Entry, *, is_right: bool) -> None:
-        self.file_count += entry.kind != DIRECTORY
-        if not is_right:
+        is_counted = entry.kind != DIRECTORY
+        self.file_count += is_counted
+        if is_right:
+            self.right_count += is_counted
+        else:
             self.to_write.append(entry)
 
 

@@ -4,24 +4,28 @@ Which entries of a version are meant: a prefix, globs, or all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from artstore.transfer.globs import GlobList, parse_globs
 
 __all__ = ["EVERYTHING", "Selection"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Selection:
     """
     Attributes:
         prefix: only paths that start with this text.
-        globs: only paths that match one of these, if there are any: `*` and `?`
-            stop at `/`, `**` does not; a directory stands for all below it.
+        globs: only paths that match one of these, if there are any. Read from the
+            root of the version, as a shell would read them there: `*.png` means
+            those at the top, `**/*.png` all of them; a directory stands for all
+            that is below it.
     """
 
     prefix: str = ""
     globs: tuple[str, ...] = ()
-    _spec: Any = field(default=None, compare=False)
 
     @property
     def is_everything(self) -> bool:
@@ -29,20 +33,24 @@ class Selection:
         return not self.prefix and not self.globs
 
     def covers(self, path: str) -> bool:
-        """Whether the entry at `path` is meant."""
+        """Whether the entry at `path` is meant. Raises InvalidInputError `ignore-invalid`."""
         if self.prefix and not path.startswith(self.prefix):
             return False
-        return not self.globs or bool(self._matcher().match_file(path))
+        return not self.globs or self._matches(path)
 
-    def _matcher(self) -> Any:
-        if self._spec is None:
-            import pathspec
+    @cached_property
+    def _patterns(self) -> GlobList:
+        return parse_globs([f"/{glob.lstrip('/')}" for glob in self.globs], origin="--path")
 
-            # Anchored at the root of the version: `*.png` means those at the top,
-            # as a shell would read it; `**/*.png` means all.
-            lines = [f"/{glob.lstrip('/')}" for glob in self.globs]
-            object.__setattr__(self, "_spec", pathspec.GitIgnoreSpec.from_lines(lines))
-        return self._spec
+    def _matches(self, path: str) -> bool:
+        is_directory = False
+        while path:
+            decision = self._patterns.decide(path, is_directory=is_directory)
+            if decision is not None:
+                return decision
+            path = path.rpartition("/")[0]
+            is_directory = True
+        return False
 
 
-EVERYTHING = Selection()
+EVERYTHING: Final = Selection()

@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import Entry
+from artstore.manifests.entry import DIRECTORY, Entry, directory_entry, symlink_entry
 from artstore.transfer.ignore import IgnoreRules
 from artstore.transfer.walk import Found, look, walk
 
-__all__ = ["EntrySource", "FileSource", "Item", "Source", "TreeSource", "scan"]
+__all__ = [
+    "EntrySource",
+    "FileSource",
+    "Item",
+    "Source",
+    "TreeSource",
+    "entry_without_bytes",
+    "scan",
+]
 
 Item = Found | Entry
 """A file or link on disk, or an entry that has no bytes of its own here."""
@@ -65,9 +73,7 @@ def scan(
     return _without_collisions(heapq.merge(*streams, key=lambda item: item.path))
 
 
-def _stream(
-    source: Source, content_root: str, on_warning: Callable[[str], None]
-) -> Iterator[Item]:
+def _stream(source: Source, content_root: str, on_warning: Callable[[str], None]) -> Iterator[Item]:
     if isinstance(source, EntrySource):
         yield from sorted(source.entries, key=lambda entry: entry.path)
     elif isinstance(source, FileSource):
@@ -93,9 +99,7 @@ def _without_collisions(items: Iterable[Item]) -> Iterator[Item]:
     for item in items:
         path = item.path
         if path in leaves:
-            raise InvalidInputError(
-                f"{path!r} is added twice", code="path-twice", path=path
-            )
+            raise InvalidInputError(f"{path!r} is added twice", code="path-twice", path=path)
         parent = path.rpartition("/")[0]
         while parent and parent not in checked:
             if parent in leaves:
@@ -108,3 +112,12 @@ def _without_collisions(items: Iterable[Item]) -> Iterator[Item]:
             parent = parent.rpartition("/")[0]
         leaves.add(path)
         yield item
+
+
+def entry_without_bytes(item: Item) -> Entry:
+    """The entry of an item that is no file: link, empty directory, reference."""
+    if isinstance(item, Entry):
+        return item
+    if item.kind == DIRECTORY:
+        return directory_entry(item.path)
+    return symlink_entry(item.path, item.target)

@@ -154,9 +154,7 @@ class StatCache:
         """
         if status.st_mtime_ns % _SECOND_NS == 0:
             return False
-        stamp = _STAMP.pack(
-            status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-        )
+        stamp = _STAMP.pack(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         self._remember(location, stamp + digest)
         return True
 
@@ -235,14 +233,10 @@ class StatCache:
 
     @staticmethod
     def _read_row(database: sqlite3.Connection, key: bytes) -> dict[str, bytes]:
-        row = database.execute(
-            "SELECT entries FROM directories WHERE path = ?", (key,)
-        ).fetchone()
+        row = database.execute("SELECT entries FROM directories WHERE path = ?", (key,)).fetchone()
         return _decode(key, row[0]) if row else {}
 
-    def _write(
-        self, database: sqlite3.Connection, changed: dict[str, dict[str, bytes]]
-    ) -> None:
+    def _write(self, database: sqlite3.Connection, changed: dict[str, dict[str, bytes]]) -> None:
         database.execute("BEGIN IMMEDIATE")
         try:
             for directory, entries in changed.items():

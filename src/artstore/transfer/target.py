@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 import stat
 import threading
@@ -28,18 +29,22 @@ from artstore.errors import ArtstoreError, DeniedError, InvalidInputError, State
 from artstore.names import check_entry_path
 from artstore.transfer.folding import PathClaims, folds_names
 
-__all__ = ["TEMPORARY_PREFIX", "TargetDirectory"]
+__all__ = ["BACKDATE_NS", "CREATE_FLAGS", "TEMPORARY_PREFIX", "TargetDirectory", "is_temporary"]
 
 TEMPORARY_PREFIX: Final = ".art-"
 """Files that a killed checkout leaves behind begin like this."""
 
+_TEMPORARY_NAME: Final = re.compile(re.escape(TEMPORARY_PREFIX) + "[0-9a-f]{12}-[0-9]+")
+
 _DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Not blocking: a fifo that stands there must not stop us."""
 _HELD_DIRECTORIES: Final = 32
 """Directories that one thread keeps open; macOS grants 256 files to a process."""
 _ATTEMPTS: Final = 20
 """Tries to get a directory where others keep putting something else."""
-_BACKDATE_NS: Final = 20_000_000
+BACKDATE_NS: Final = 20_000_000
 """
 Two ticks of the slowest kernel clock (100 Hz). A file's mtime is set back by
 this, so that any change after ours has another mtime, see `statcache`.
@@ -47,6 +52,11 @@ this, so that any change after ours has another mtime, see `statcache`.
 
 Make = Callable[[int, str], None]
 """Makes a file under the name given, below the directory descriptor given."""
+
+
+def is_temporary(path: str) -> bool:
+    """Whether a file has a name that only a checkout that was killed leaves behind."""
+    return _TEMPORARY_NAME.fullmatch(path.rpartition("/")[2]) is not None
 
 
 class TargetDirectory:
@@ -77,6 +87,8 @@ class TargetDirectory:
                 raise
         except OSError as error:
             raise self._translate(error, "") from error
+        self.can_clone = True
+        """Until a clone from the cache has failed here, see `links`."""
         self._claims = PathClaims() if self.folds else None
         self._temporary = f"{TEMPORARY_PREFIX}{clock.random_bytes(6).hex()}-"
         self._numbers = itertools.count()
@@ -123,8 +135,8 @@ class TargetDirectory:
         Write a file and rename it into place; the umask decides its mode.
 
         Args:
-            buffers: its bytes in order; what raises out of it leaves the old
-                file as it was and nothing else.
+            buffers: its bytes in order, made without calling this target; what
+                raises out of it leaves the old file as it was and nothing else.
         Returns:
             Its status after the rename, for `StatCache.record_written`.
         Raises:
@@ -138,16 +150,16 @@ class TargetDirectory:
             parent, name = self._parent_of(path)
             temporary = self._temporary + str(next(self._numbers))
             try:
-                fd = os.open(temporary, _CREATE_FLAGS, mode, dir_fd=parent)
+                fd = os.open(temporary, CREATE_FLAGS, mode, dir_fd=parent)
             except FileNotFoundError:
                 parent, name = self._parent_again(path)
-                fd = os.open(temporary, _CREATE_FLAGS, mode, dir_fd=parent)
+                fd = os.open(temporary, CREATE_FLAGS, mode, dir_fd=parent)
             try:
                 for buffer in buffers:
                     written = os.write(fd, buffer)
                     if written != len(buffer):
                         _write_rest(fd, buffer, written)
-                changed_ns = int(clock.now_seconds() * 1e9) - _BACKDATE_NS
+                changed_ns = int(clock.now_seconds() * 1e9) - BACKDATE_NS
                 os.utime(fd, ns=(changed_ns, changed_ns))
                 self._move(parent, temporary, name)
                 return os.fstat(fd)
@@ -219,23 +231,18 @@ class TargetDirectory:
         Give a file the mode that `write_file` would, and leave its bytes alone.
 
         Raises:
-            As `write_file`; StateError `target-occupied` when it is no file.
+            As `open_file`.
         """
+        fd = self.open_file(path)
         try:
-            parent, name = self._parent_of(path)
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-            try:
-                status = os.fstat(fd)
-                if not stat.S_ISREG(status.st_mode):
-                    raise _occupied(self._shown(path), "is not a file")
-                # Who may read it may run it, which is what the umask makes of 0o777.
-                mode = stat.S_IMODE(status.st_mode) & ~0o111
-                os.fchmod(fd, mode | (mode & 0o444) >> 2 if executable else mode)
-                return os.fstat(fd)
-            finally:
-                os.close(fd)
+            # Who may read it may run it, which is what the umask makes of 0o777.
+            mode = stat.S_IMODE(os.fstat(fd).st_mode) & ~0o111
+            os.fchmod(fd, mode | (mode & 0o444) >> 2 if executable else mode)
+            return os.fstat(fd)
         except OSError as error:
             raise self._translate(error, path) from error
+        finally:
+            os.close(fd)
 
     def open_file(self, path: str) -> int:
         """
@@ -247,10 +254,9 @@ class TargetDirectory:
         """
         check_entry_path(path)
         parent_path, _, name = path.rpartition("/")
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             parent = self._existing_directory(parent_path)
-            fd = os.open(name, flags, dir_fd=parent)
+            fd = os.open(name, _READ_FLAGS, dir_fd=parent)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
                 raise _occupied(self._shown(path), "is not a file") from error

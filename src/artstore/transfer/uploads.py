@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from artstore.digest import Buffer
 from artstore.errors import AlreadyExistsError
@@ -41,7 +41,7 @@ class Uploads:
         self.stored_bytes = 0
         self.keys: list[str] = []
 
-    def __enter__(self) -> Uploads:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -50,11 +50,18 @@ class Found(NamedTuple):
 class DirectoryRules(Protocol):
     """What the walk asks of ignore rules; `ignore.IgnoreRules` answers."""
 
-    def enter(self, location: str, prefix: str, names: list[str]) -> DirectoryRules | None:
-        """Rules below this directory, which holds `names`; None when nothing can match."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left out in this directory."""
+
+    def enter(self, location: str, prefix: str, names: list[str]) -> DirectoryRules:
+        """Rules for this directory, which holds `names` beside other directories."""
 
     def ignores(self, path: str, *, is_directory: bool) -> bool:
         """Whether `path` is left out."""
+
+    def ignores_empty(self, path: str) -> bool:
+        """Whether an empty directory that `ignores` lets pass is left out."""
 
 
 def walk(
@@ -63,6 +70,7 @@ def walk(
     rules: DirectoryRules | None = None,
     follow_links: bool = False,
     content_root: str = "",
+    keep_going: bool = False,
     on_warning: Warn | None = None,
 ) -> Iterator[Found]:
     """
@@ -79,6 +87,8 @@ def walk(
             that dangles or leads back to a directory above stays a symlink.
         content_root: symlinks into this directory (the files of the content
             cache) stand for the files that they name.
+        keep_going: skip what could not be stored (names that are not UTF-8) or
+            read, with a warning; for the comparison of a checkout.
         on_warning: told about everything that is skipped or kept as a link.
     Raises:
         InvalidInputError: `source-vanished` when something listed is gone or was
@@ -86,7 +96,7 @@ def walk(
             not UTF-8 or too long.
     Cost: one scandir a directory, one stat a file.
     """
-    tree = _Tree(follow_links, content_root, on_warning or _ignore_warning)
+    tree = _Tree(follow_links, content_root, keep_going, on_warning or _ignore_warning)
     location = os.path.abspath(os.fspath(root))
     stack = [_Frame(location.rstrip("/") + "/", "", None, follow=True)]
     try:
@@ -94,19 +104,27 @@ def walk(
         while stack:
             frame = stack[-1]
             for name in frame.pending:
-                if name[-1] == "/":
-                    child = frame.descend(tree, name)
-                    if child is not None:
-                        stack.append(child)
-                        break
+                try:
+                    if name[-1] == "/":
+                        child = frame.descend(tree, name)
+                        if child is not None:
+                            stack.append(child)
+                            break
+                        continue
+                    found = frame.look_at(tree, name)
+                except InvalidInputError as error:
+                    if not keep_going:
+                        raise
+                    tree.warn(f"{error}: skipped")
                     continue
-                found = frame.look_at(tree, name)
                 if found is not None:
                     yield found
             else:
                 stack.pop().close()
                 if frame.is_empty and frame.prefix:
-                    yield _found_directory(frame)
+                    path = frame.prefix[:-1]
+                    if frame.rules is None or not frame.rules.ignores_empty(path):
+                        yield _found(path, "directory", frame.location[:-1], frame.status, "")
     finally:
         for frame in stack:
             frame.close()
@@ -142,6 +160,7 @@ class _Tree(NamedTuple):
 
     follow_links: bool
     content_root: str
+    keep_going: bool
     warn: Warn
 
 
@@ -161,9 +180,7 @@ class _Frame:
         "status",
     )
 
-    def __init__(
-        self, location: str, prefix: str, parent: _Frame | None, *, follow: bool
-    ) -> None:
+    def __init__(self, location: str, prefix: str, parent: _Frame | None, *, follow: bool) -> None:
         self.location = location
         self.prefix = prefix
         self.follow = follow
@@ -204,6 +221,7 @@ class _Frame:
     ) -> None:
         """Set `pending`: names in manifest order, those of directories with `/` behind."""
         self.above = above | {self.identity} if tree.follow_links else above
+        follow = tree.follow_links
         folders: list[str] = []
         names: list[str] = []
         try:
@@ -213,15 +231,14 @@ class _Frame:
                         folders.append(item.name)
                     else:
                         names.append(item.name)
-                        if tree.follow_links and item.is_symlink():
-                            if self.leads_to_directory(item.name):
-                                folders.append(names.pop())
+                        if follow and item.is_symlink() and self.leads_to_directory(item.name):
+                            folders.append(names.pop())
         except OSError as error:
             raise source_error(error, self.location) from error
         self.is_empty = not names and not folders
         if rules is not None:
             rules = rules.enter(self.location, self.prefix, names)
-        if rules is not None:
+        if rules is not None and not rules.is_idle:
             prefix, ignores = self.prefix, rules.ignores
             names = [n for n in names if not ignores(prefix + n, is_directory=False)]
             folders = [n for n in folders if not ignores(prefix + n, is_directory=True)]
@@ -242,15 +259,13 @@ class _Frame:
         # difference only beside a sibling such as `a-b`, which sorts between.
         empty = set()
         for position, key in enumerate(keys):
-            if key[-1] == "/" and position and keys[position - 1] > key[:-1]:
-                if _is_empty_directory(self.location + key):
-                    empty.add(key)
+            is_doubtful = key[-1] == "/" and position > 0 and keys[position - 1] > key[:-1]
+            if is_doubtful and _is_empty_directory(self.location + key):
+                empty.add(key)
         return sorted(keys, key=lambda key: key[:-1] if key in empty else key) if empty else keys
 
     def descend(self, tree: _Tree, name: str) -> _Frame | None:
-        child = _Frame(
-            self.location + name, self.prefix + name, self, follow=tree.follow_links
-        )
+        child = _Frame(self.location + name, self.prefix + name, self, follow=tree.follow_links)
         if child.identity in self.above:
             child.close()
             tree.warn(f"{child.location[:-1]!r} leads back to a directory above it: skipped")
@@ -314,7 +329,7 @@ class _Frame:
             try:
                 behind = os.stat(name, dir_fd=self.fd)
             except OSError:
-                if is_cached:
+                if is_cached and not tree.keep_going:
                     raise _vanished(location, "links to a file that the cache lost") from None
                 tree.warn(f"{location!r} leads nowhere: kept as a symlink")
             else:
@@ -323,17 +338,13 @@ class _Frame:
                 if not stat.S_ISDIR(behind.st_mode):
                     tree.warn(f"{location!r} is {_name_type(behind.st_mode)}: skipped")
                     return None
-                tree.warn(
-                    f"{location!r} leads back to a directory above it: kept as a symlink"
-                )
+                tree.warn(f"{location!r} leads back to a directory above it: kept as a symlink")
         if not target.isascii():
             _check_text(target, location)
         return _found(path, "symlink", location, status, target)
 
 
-def _found(
-    path: str, kind: FoundKind, location: str, status: os.stat_result, target: str
-) -> Found:
+def _found(path: str, kind: FoundKind, location: str, status: os.stat_result, target: str) -> Found:
     return Found(
         path=path,
         kind=kind,
@@ -346,10 +357,6 @@ def _found(
         executable=kind == "file" and status.st_mode & _EXECUTABLE != 0,
         target=target,
     )
-
-
-def _found_directory(frame: _Frame) -> Found:
-    return _found(frame.prefix[:-1], "directory", frame.location[:-1], frame.status, "")
 
 
 def _is_empty_directory(location: str) -> bool:
@@ -415,7 +422,8 @@ def _name_type(mode: int) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(os.fsencode(text).decode("utf-8", "backslashreplace"))
+    text = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "'" + "".join(char if char.isprintable() else repr(char)[1:-1] for char in text) + "'"
 
 
 def _ignore_warning(message: str) -> None:

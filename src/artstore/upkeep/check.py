@@ -4,7 +4,6 @@ Check: is every byte that any version needs there, and is it what was stored?
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +11,18 @@ from typing import Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
+from artstore.catalog.fold import Fold
+from artstore.catalog.format import collection_prefix, entry_key
+from artstore.catalog.identity import IDENTITY_KEY, read_identity
+from artstore.catalog.rollups import damaged_rollups
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import ArtstoreError
 from artstore.manifests.reader import Manifest
-from artstore.packs.format import Footer
+from artstore.packs.format import HEADER, Footer
 from artstore.packs.index import INDEX_PREFIX, decode_index
 from artstore.packs.locator import ChunkRef, pack_id_of_key, pack_key
 from artstore.packs.reader import PackReader, batches, decode_ref
-from artstore.storage.protocol import KeyInfo, Storage
+from artstore.storage.protocol import KeyInfo, Span, Storage
 from artstore.upkeep.survey import all_collections, version_name, version_refs
 
 __all__ = ["CheckReport", "Problem", "check_store"]
@@ -70,9 +73,12 @@ def check_store(
     """
     began = clock.now_seconds()
     check = _Check(storage, catalog, on_checked)
+    check.identity()
     check.packs(read_data)
+    check.manifests()
     check.index()
     check.collections()
+    check.upkeep()
     return CheckReport(
         problems=check.problems(),
         checked_collections=check.collection_count,
@@ -117,7 +123,7 @@ class _Check:
             except ArtstoreError as error:
                 self._found(info.key, error.message)
                 continue
-            if read_data is not None and random.random() < read_data:  # noqa: S311 - a sample
+            if read_data is not None and clock.random_fraction() < read_data:
                 self._read_pack(info, pack, footer)
             if self._on_checked is not None:
                 self._on_checked(1, info.size_bytes)
@@ -137,7 +143,7 @@ class _Check:
             )
         ]
         self.read_bytes += info.size_bytes
-        if self._storage.read(info.key)[:8] != b"ARTPACK1":
+        if self._storage.read(info.key, Span(0, len(HEADER))) != HEADER:
             self._found(info.key, "its first bytes are not those of a pack")
         for batch in batches(refs):
             for ref, stored in zip(batch, self._reader.stored(batch), strict=True):
@@ -147,7 +153,21 @@ class _Check:
                     self._bad_chunks[pack, ref.ordinal] = error.message
                     self._found(info.key, error.message)
 
-    # index -------------------------------------------------------------------------
+    # identity, manifest roots, index -------------------------------------------------
+
+    def identity(self) -> None:
+        try:
+            read_identity(self._storage)
+        except ArtstoreError as error:
+            self._found(IDENTITY_KEY, error.message)
+
+    def manifests(self) -> None:
+        # Those of deleted versions too: they may be restored.
+        for info in self._storage.scan("manifests/"):
+            try:
+                Manifest.open(self._storage, self._reader, info.key)
+            except ArtstoreError as error:
+                self._found(str(error.context.get("key", info.key)), error.message)
 
     def index(self) -> None:
         for info in self._storage.scan(INDEX_PREFIX):
@@ -161,24 +181,56 @@ class _Check:
     def collections(self) -> None:
         for project, name in all_collections(self._catalog):
             self.collection_count += 1
-            key = f"collections/{project}/{name}"
-            try:
-                state = self._catalog.damaged_state(project, name)
-            except ArtstoreError as error:
-                self._found(key, error.message)
+            state = self._state_in_store(project, name)
+            if state.redirect is not None:
                 continue
-            for warning in (*state.warnings, *([state.damage] if state.damage else ())):
-                self._found(f"{key} entry {warning.n}", f"{warning.code}: {warning.message}")
-            for unknown in state.unknown:
-                self._found(f"{key} entry {unknown.n}", f"of kind {unknown.kind}, not known here")
             for version in state.live:
                 self.version_count += 1
                 self._check_version(state, version)
+
+    def _state_in_store(self, project: str, name: str) -> CollectionState:
+        """The state by the entries themselves: what this machine remembers would hide damage."""
+        prefix = collection_prefix(project, name)
+        fold = Fold(CollectionState(project, name))
+        for raw in self._catalog.raw_entries(project, name):
+            if raw.n > fold.head_n + 1:
+                fold.skip_hole(fold.head_n + 1, raw.n - 1)
+            fold.apply(raw)
+        state = fold.state()
+        for warning in state.warnings:
+            self._found(entry_key(prefix, warning.n), f"{warning.code}: {warning.message}")
+        for unknown in state.unknown:
+            self._found(entry_key(prefix, unknown.n), f"is {unknown.kind}, not known here")
+        for key, message in damaged_rollups(self._storage, prefix):
+            self._found(key, message)
+        self._compare_with_known(state, prefix)
+        return state
+
+    def _compare_with_known(self, state: CollectionState, prefix: str) -> None:
+        try:
+            known = self._catalog.damaged_state(state.project, state.name)
+        except ArtstoreError as error:
+            self._found(str(error.context.get("key", prefix)), error.message)
+            return
+        if known.damage is not None:
+            key = entry_key(prefix, known.damage.n)
+            self._found(key, f"{known.damage.code}: {known.damage.message}")
+        if known.head_n == state.head_n and known.head_digest != state.head_digest:
+            self._found(
+                entry_key(prefix, known.head_n), "log-rolled-back: this machine has seen another"
+            )
+
+    def upkeep(self) -> None:
+        try:
+            self._catalog.upkeep_state()
+        except ArtstoreError as error:
+            self._found(str(error.context.get("key", "upkeep/")), error.message)
 
     def _check_version(self, state: CollectionState, version: VersionState) -> None:
         name = version_name(state, version)
         try:
             manifest = Manifest.open(self._storage, self._reader, version.root)
+            self._compare_with_header(name, version, manifest)
             for entry, ref in version_refs(manifest, self._reader):
                 self._check_ref(name, ref, entry.path if entry is not None else None)
         except ArtstoreError as error:
@@ -189,6 +241,12 @@ class _Check:
                 Manifest.open(self._storage, self._reader, version.meta)
             except ArtstoreError as error:
                 self._found(version.meta, error.message, name)
+
+    def _compare_with_header(self, name: str, version: VersionState, manifest: Manifest) -> None:
+        for field in ("digest", "size_bytes", "file_count", "entry_count"):
+            stated, found = getattr(version, field), manifest.header.get(field)
+            if stated != found:
+                self._found(version.root, f"its {field} is {found}, the log says {stated}", name)
 
     def _check_ref(self, version: str, ref: ChunkRef, path: str | None) -> None:
         key = pack_key(ref.pack)
@@ -204,9 +262,7 @@ class _Check:
             self._found(key, error.message, version)
             return
         if not _matches(footer, ref):
-            self._found(
-                key, f"chunk {ref.ordinal} is not the one that a manifest names", version
-            )
+            self._found(key, f"chunk {ref.ordinal} is not the one that a manifest names", version)
 
 
 def _matches(footer: Footer, ref: ChunkRef) -> bool:

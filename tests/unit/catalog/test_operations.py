@@ -233,7 +233,7 @@ def test_create_is_done_once(log: LogWriter) -> None:
         lambda v: AliasRequest(v, add=("x",)),
         lambda v: TagRequest(v, add=("x",)),
         lambda v: DescribeRequest(v, root_of(1)),
-        lambda v: DeleteRequest(v),
+        DeleteRequest,
         restore,
     ],
 )

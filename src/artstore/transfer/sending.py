@@ -1,0 +1,281 @@
+"""
+Sending: read what is new, store it, and publish it as one version.
+
+The order, which every step keeps (docs/format/README.md, O1-O4): packs, chunk
+lists, segments, root and index in parallel, none of which anything names yet;
+one barrier; then the log entry. A push that dies anywhere leaves what gc
+removes, never a version that lacks a byte.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+from artstore import clock
+from artstore.catalog.catalog import Committed
+from artstore.catalog.fences import ContentUse, PushStart
+from artstore.catalog.operations import PublishRequest
+from artstore.catalog.state import VersionState
+from artstore.digest import digest_of
+from artstore.manifests.entry import FILE, ArtifactHasher, Entry
+from artstore.manifests.reader import root_key
+from artstore.manifests.tree import INLINE_REFS, RefFolder
+from artstore.manifests.writer import ManifestWriter
+from artstore.packs.builder import PackStream
+from artstore.packs.index import IndexView, encode_index, index_key, merge_index, open_index
+from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
+from artstore.transfer.ingest import FreshChunk, Ingested
+from artstore.transfer.intake import Intake, LargeRead, Reused, WholeRead
+from artstore.transfer.journal import Journal, Leftover, leftovers
+from artstore.transfer.known import KnownChunks, ParentCursor
+from artstore.transfer.place import StorePlace
+from artstore.transfer.progress import ProgressMeter
+from artstore.transfer.pushspec import PushSpec
+from artstore.transfer.sources import Item
+from artstore.transfer.uploads import Uploads
+from artstore.transfer.walk import Found
+
+__all__ = ["Sending"]
+
+
+class Sending:
+    """One push that stores something: its streams, what it relies on, its journal."""
+
+    def __init__(
+        self,
+        place: StorePlace,
+        spec: PushSpec,
+        newest: VersionState | None,
+    ) -> None:
+        self.newest = newest
+        self.push_id = clock.random_bytes(PUSH_ID_BYTES)
+        self.hasher = ArtifactHasher()
+        self.size_bytes = self.file_count = self.read_bytes = 0
+        self._place = place
+        self._spec = spec
+        collection = f"{spec.project}/{spec.name}"
+        self._leftovers: list[Leftover] = list(leftovers(place.journal_directory, collection))
+        self._journal = Journal(place.journal_directory, self.push_id, collection)
+        self._uploads = Uploads(place.storage, on_stored=self._journal.stored)
+        self._resolved: dict[bytes, bytes] = {}
+        self._data = self._open_stream()
+        self._parent = place.manifest(newest) if newest is not None else None
+        self._known = KnownChunks(
+            place.packs,
+            self._parent,
+            itertools.chain.from_iterable(left.packs() for left in self._leftovers),
+            self._open_index,
+        )
+        self._cursor = ParentCursor(self._parent)
+        self._index: IndexView | None = None
+        self._relied_packs: set[bytes] = set()
+        self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
+        self._failed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._uploads.__exit__(None, None, None)
+        self._journal.close(keep=self._failed)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes handed to the storage so far."""
+        return self._uploads.stored_bytes
+
+    # reading ---------------------------------------------------------------------
+
+    def take_all(self, items: Iterator[Item], meter: ProgressMeter) -> None:
+        """Read, store and list every item."""
+        with ThreadPoolExecutor(self._place.workers, "artstore-read") as workers:
+            intake = Intake(workers, self._known.__contains__, self._reuse)
+            for done in intake.run(items):
+                if isinstance(done, Entry):
+                    self._list(done)
+                    meter.add(0, 0)
+                elif isinstance(done, Reused):
+                    self._list_reused(done)
+                    meter.add(1, done.entry.size_bytes)
+                elif isinstance(done, WholeRead):
+                    self._list_whole(done)
+                    meter.add(1, done.read.size_bytes)
+                else:
+                    self._list_large(done, meter)
+                    meter.add(1, 0)
+        meter.finish()
+
+    def _reuse(self, found: Found) -> Entry | None:
+        """The entry of an unchanged file, if its chunks are known; called in path order."""
+        before = self._cursor.take(found.path)
+        digest = self._place.statcache.lookup(found)
+        if digest is None:
+            return None
+        if not found.size_bytes:
+            return Entry(found.path, FILE, 0, digest, found.executable)
+        if before is None or before.digest != digest or before.kind != FILE:
+            before = self._known.file(digest)
+        if before is not None:
+            return Entry(
+                found.path,
+                FILE,
+                before.size_bytes,
+                digest,
+                found.executable,
+                before.chunks,
+                before.level,
+            )
+        # The digest of a file of one chunk is the chunk's.
+        ref = self._known.find(digest) or self._data.find(digest)
+        if ref is None or ref.plain_bytes != found.size_bytes:
+            return None
+        return Entry(found.path, FILE, found.size_bytes, digest, found.executable, (ref,))
+
+    def _list(self, entry: Entry, folder: RefFolder | None = None) -> None:
+        self.hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
+        self.manifest.add(entry, folder)
+
+    def _list_reused(self, reused: Reused) -> None:
+        entry = reused.entry
+        self.file_count += 1
+        self.size_bytes += entry.size_bytes
+        for ref in entry.chunks:
+            self._relied_packs.add(ref.pack)
+        if entry.level:
+            # The chunks below the lists, too: a pack of lists may outlive theirs.
+            self._relied_packs.update(ref.pack for ref in self._known.below(entry))
+        self._list(entry)
+
+    def _list_whole(self, done: WholeRead) -> None:
+        refs = [self._place_chunk(chunk) for chunk in done.read.chunks]
+        if len(refs) > INLINE_REFS:
+            folder = RefFolder(self.manifest)
+            for ref in refs:
+                folder.add(ref)
+            self._list(self._entry_of(done.found, done.read), folder)
+        else:
+            self._list(self._entry_of(done.found, done.read, tuple(refs)))
+
+    def _list_large(self, done: LargeRead, meter: ProgressMeter) -> None:
+        folder = RefFolder(self.manifest)
+
+        def take(chunks: list[FreshChunk]) -> None:
+            for chunk in chunks:
+                folder.add(self._place_chunk(chunk))
+                meter.add(0, chunk.plain_bytes)
+
+        def restart() -> None:
+            nonlocal folder
+            folder = RefFolder(self.manifest)
+
+        read = done.run(take, restart)
+        self._list(self._entry_of(done.found, read), folder)
+
+    def _entry_of(self, found: Found, read: Ingested, chunks: tuple[ChunkRef, ...] = ()) -> Entry:
+        self.file_count += 1
+        self.size_bytes += read.size_bytes
+        self.read_bytes += read.size_bytes
+        self._place.statcache.record(_as_read(found, read), read.digest, began_ns=read.began_ns)
+        return Entry(found.path, FILE, read.size_bytes, read.digest, read.executable, chunks)
+
+    def _place_chunk(self, chunk: FreshChunk) -> ChunkRef:
+        ref = self._data.find(chunk.digest)
+        if ref is not None:
+            return ref
+        ref = self._known.find(chunk.digest)
+        if ref is not None:
+            self._relied_packs.add(ref.pack)
+            return ref
+        assert chunk.stored is not None, "a chunk was known and is no more"
+        return self._data.add(chunk.digest, chunk.codec, chunk.stored, chunk.plain_bytes)
+
+    # writing ---------------------------------------------------------------------
+
+    def _open_stream(self) -> PackStream:
+        return PackStream(self._uploads.submit, self.push_id, self._resolved)
+
+    def _shared_nodes(self) -> Mapping[bytes, ChunkRef]:
+        # Filled further while the parent's chunk lists are read.
+        nodes = self._known.nodes
+        if self._parent is not None:
+            for ref in (*self._parent.segment_refs(), *self._parent.list_refs()):
+                nodes[ref.digest] = ref
+        return nodes
+
+    def _open_index(self) -> IndexView | None:
+        if self._spec.dedup == "parent":
+            return None
+        project = self._spec.project if self._spec.dedup == "project" else None
+        self._index = open_index(self._place.storage, project=project)
+        return self._index
+
+    def is_spent_for_nothing(self) -> bool:
+        """Whether not a single new chunk was found: the content is that of `newest`."""
+        return not len(self._data)
+
+    def finish(self, header: Mapping[str, Any]) -> str:
+        """Write manifest, root and index; return the root's key once all is durable."""
+        data = self.manifest.finish(header)
+        root = root_key(digest_of(data), self.push_id)
+        self._uploads.submit(root, [data])
+        if len(self._data):
+            project = self._spec.project
+            index = encode_index(self._data.chunks(), project=project)
+            self._uploads.submit(index_key(self.push_id), [index])
+            self._merge_index()
+        # O1: nothing may name what is not durable.
+        self._uploads.barrier()
+        return root
+
+    def _merge_index(self) -> None:
+        merged = self._index and merge_index(self._index, project=self._spec.project)
+        if merged:
+            self._uploads.submit(index_key(clock.random_bytes(PUSH_ID_BYTES)), [merged])
+
+    def uses(self) -> ContentUse:
+        """What this push made and what it relies on, for the check against gc."""
+        hinted = self._known.hinted_packs
+        relied = self._relied_packs | {ref.pack for ref in self.manifest.relied}
+        unproven = frozenset(pack_key(pack) for pack in relied & hinted)
+        from_versions: dict[int, frozenset[str]] = {}
+        if self.newest is not None:
+            from_versions[self.newest.version] = frozenset(
+                pack_key(pack) for pack in relied - hinted if len(pack) > PUSH_ID_BYTES
+            )
+        return ContentUse(
+            own=frozenset(self._uploads.keys),
+            from_versions=from_versions,
+            relied=unproven,
+            unproven=unproven,
+        )
+
+    def earlier_pushes(self, digest: str) -> frozenset[str]:
+        """Ids of killed pushes that may have published just this already (PROTOCOL C5)."""
+        return frozenset(
+            left.push_id.hex() for left in self._leftovers if left.was_committing(digest)
+        )
+
+    def commit(self, start: PushStart, request: PublishRequest) -> Committed:
+        """Publish; the journals of this push and of those it finished are done with."""
+        spec = self._spec
+        self._journal.committing(request.digest)
+        committed = self._place.catalog.commit(spec.project, spec.name, request, start=start)
+        self._failed = False
+        for left in self._leftovers:
+            left.discard()
+        return committed
+
+
+def _as_read(found: Found, read: Ingested) -> Found:
+    """The file in the state it was read in, which may be newer than the walk."""
+    status = read.status
+    return found._replace(
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        inode=status.st_ino,
+        executable=read.executable,
+    )

@@ -1,0 +1,76 @@
+"""`art demo`: the tour tells the truth, keeps what it made, and cannot harm what is there."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from artstore.api import open_store
+from artstore.cli import demo
+from artstore.cli.digits import Digit
+from tests.cli.conftest import Art
+
+
+@pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty small images in place of scikit-learn's, which the tests do not install."""
+
+    def images() -> Iterator[Digit]:
+        return (Digit(n, n % 10, [bytes([n, 7, n, 9])] * 4) for n in range(60))
+
+    monkeypatch.setattr(demo, "_load_digits", images)
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_the_tour_makes_two_versions_and_a_checkout_of_the_second(art: Art, tmp_path: Path) -> None:
+    place = tmp_path / "tour"
+    report = art("demo", place, "--json").json
+    kinds = {kind: report[kind] for kind in ("added", "removed", "changed", "renamed")}
+    assert kinds == {"added": 5, "removed": 3, "changed": 11, "renamed": 1}
+    assert (report["first"], report["second"]) == ("digits:v0", "digits:v1")
+    assert report["verified_files"] == 60 + 5 - 3 + 1
+    store = open_store(str(place / "store"), project="demo")
+    assert [state.version for state in store.versions("digits")] == [0, 1]
+    labels = (place / "digits" / "labels.csv").read_bytes()
+    assert (place / "pulled" / "labels.csv").read_bytes() == labels
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_the_commands_that_the_tour_ends_with_work(art: Art, tmp_path: Path) -> None:
+    told = art("demo", tmp_path / "to ur").out
+    commands = [shlex.split(line) for line in told.splitlines() if " --store " in line]
+    assert len(commands) >= 5
+    for program, *words in commands:
+        assert program == "art"
+        art(*words)
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_the_tour_runs_again_in_a_store_that_has_its_versions(art: Art, tmp_path: Path) -> None:
+    store = tmp_path / "shared"
+    art("demo", tmp_path / "one", "--store", store)
+    report = art("demo", tmp_path / "two", "--store", store, "--json").json
+    assert (report["first"], report["second"]) == ("digits:v2", "digits:v3")
+
+
+@pytest.mark.usefixtures("few_digits")
+def test_a_directory_in_use_is_refused_and_left_alone(art: Art, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    ran = art("demo", tmp_path, status=7)
+    assert str(tmp_path) in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_without_scikit_learn_the_command_that_installs_it_is_told(
+    art: Art, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ran = art("demo", status=7)
+    assert f"{sys.executable} -m pip install scikit-learn" in ran.err
+    assert list(tmp_path.iterdir()) == []
