@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "reference" / "cli.md"
 
 sys.path.insert(0, str(ROOT / "src"))
 
-from artstore.cli.command import SHARED_NAMES  # noqa: E402 - needs the path above
+from artstore.cli.command import is_shared  # noqa: E402 - needs the path above
 from artstore.cli.program import SECTIONS, program  # noqa: E402
 
 HEADER = """\
@@ -33,7 +33,8 @@ of the first of: `--store`, `ARTSTORE_URL`, the nearest `artstore.toml`, your ow
 settings, `default`.
 
 Results go to stdout; notes, progress (on a terminal) and errors to stderr. What `--json` prints is
-described in [json.md](json.md). `art --version` prints the version.
+described in [json.md](json.md). `art --version` prints the version; `-h` and `--help` explain a
+command.
 """
 
 STATUSES = """\
@@ -130,8 +131,8 @@ def _options(command: click.Command, context: click.Context) -> str:
         record = param.get_help_record(context)
         if not isinstance(param, click.Option) or record is None:
             continue
-        is_shared = param.name in SHARED_NAMES
-        if (is_shared and shared_wanted) or not (is_shared or param.name == "version"):
+        # How click shows its own `--help` differs between its releases.
+        if is_shared(param) == shared_wanted and not {"--help", "--version"} & set(param.opts):
             rows.append(f"| `{_escaped(record[0])}` | {_escaped(record[1])} |")
     return "\n".join(["| option | what it does |", "|---|---|", *rows, ""]) if rows else ""
 

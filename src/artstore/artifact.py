@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from artstore import canonical, names
 from artstore.digest import Hasher
@@ -136,6 +135,8 @@ class Artifact:
         Raises:
             InvalidInputError: `reference-invalid`, `source-missing`, `path-invalid`.
         """
+        from urllib.parse import unquote, urlsplit
+
         parts = urlsplit(uri)
         if not parts.scheme:
             raise InvalidInputError(

@@ -249,7 +249,7 @@ class LoggedArtifact:
             written_bytes=outcome.written_bytes,
             skipped_files=outcome.skipped_count,
             deleted=len(outcome.deleted_paths),
-            linked=0 if link == "copy" else len(outcome.written_paths),
+            linked=outcome.linked_count,
             seconds=time.monotonic() - began,
             warnings=outcome.warnings,
             written_paths=outcome.written_paths,

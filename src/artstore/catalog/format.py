@@ -333,6 +333,12 @@ def _decode_v1(
     rules = kinds.get(kind)
     if rules is None:
         return UnknownEntry(n, kind, must)
+    requires = value.get("requires", [])
+    if type(requires) is not list or not all(type(feature) is str for feature in requires):
+        return VoidEntry(n, "has no valid field 'requires'")
+    if requires:
+        # Format 1 has no optional features yet: whatever is required is not known here.
+        return UnknownEntry(n, f"{kind} that requires {', '.join(requires)}", must_understand=True)
     for name, rule in rules:
         if not rule(value.get(name)):
             return VoidEntry(n, f"has no valid field {name!r}")

@@ -12,7 +12,7 @@ from artstore.settings import parse_size
 __all__ = ["cache_command"]
 
 
-@click.group("cache", cls=CommandGroup, invoke_without_command=True)
+@click.group("cache", cls=CommandGroup, invoke_without_command=True, subcommand_metavar="[COMMAND]")
 @shared_options
 @click.pass_context
 def cache_command(ctx: click.Context) -> None:

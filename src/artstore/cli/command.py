@@ -14,7 +14,7 @@ import click
 
 from artstore.cli.session import Session
 
-__all__ = ["SHARED_NAMES", "Command", "CommandGroup", "shared_options"]
+__all__ = ["SHARED_NAMES", "Command", "CommandGroup", "is_shared", "shared_options"]
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ class _HelpPage(click.Command):
         for param in options:
             record = param.get_help_record(ctx)
             if record is not None:
-                (shared if param.name in SHARED_NAMES else own).append(record)
+                (shared if is_shared(param) else own).append(record)
         for title, records in (("Options", own), ("Options of every command", shared)):
             if records:
                 with formatter.section(title):
@@ -90,6 +90,9 @@ _SHARED: Final = (
     _shared("-v", "--verbose", "verbose", is_flag=True, help="Say which store and project."),
     _shared("--debug", "debug", is_flag=True, help="Show the traceback of an error."),
 )
-SHARED_NAMES: Final = frozenset(
-    {"store", "project", "as_json", "quiet", "verbose", "debug", "help"}
-)
+SHARED_NAMES: Final = frozenset({"store", "project", "as_json", "quiet", "verbose", "debug"})
+
+
+def is_shared(option: click.Parameter) -> bool:
+    """Whether every command has this option; click makes `--help` itself."""
+    return option.name in SHARED_NAMES or "--help" in option.opts

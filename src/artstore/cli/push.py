@@ -117,21 +117,26 @@ def push_command(
 
 
 def _report(session: Session, logged: LoggedArtifact) -> None:
-    from artstore.cli.records import version_record
-
     summary = logged.push
     output = session.output
     for warning in summary.warnings:
         output.warn(warning)
     short = session.short_name(logged.project, logged.name, logged.version)
-    value: dict[str, Any] = version_record(logged) | {
+    # The record tells description and metadata, which lie in the manifest: only read for --json.
+    value = _record(logged) if session.as_json else {}
+    output.result(value, _lines(short, logged), names=[short])
+
+
+def _record(logged: LoggedArtifact) -> dict[str, Any]:
+    from artstore.cli.records import version_record
+
+    summary = logged.push
+    return version_record(logged) | {
         "is_new": summary.is_new,
         "stored_bytes": summary.stored_bytes,
-        "read_bytes": summary.read_bytes,
         "seconds": summary.seconds,
         "warnings": list(summary.warnings),
     }
-    output.result(value, _lines(short, logged), names=[short])
 
 
 def _lines(short: str, logged: LoggedArtifact) -> Iterator[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -19,7 +20,7 @@ from artstore.manifests.entry import Entry
 from artstore.manifests.reader import Manifest
 from artstore.manifests.tree import decode_node
 from artstore.packs.index import IndexView
-from artstore.packs.locator import ChunkRef
+from artstore.packs.locator import ChunkRef, pack_key
 from artstore.packs.reader import PackReader
 
 __all__ = ["KnownChunks", "ParentCursor"]
@@ -54,6 +55,7 @@ class KnownChunks:
     Args:
         parent: the newest live version, or None.
         leftover_packs: packs that a killed push stored.
+        condemned: keys that gc is about to delete: no hint may lead to them.
         open_index: opens the index when the first chunk is not found elsewhere.
     """
 
@@ -62,11 +64,13 @@ class KnownChunks:
         packs: PackReader,
         parent: Manifest | None,
         leftover_packs: Iterable[bytes],
+        condemned: frozenset[str],
         open_index: Callable[[], IndexView | None],
     ) -> None:
         self._packs = packs
         self._parent = parent
-        self._leftover_packs = list(leftover_packs)
+        self._condemned = condemned
+        self._leftover_packs = [pack for pack in leftover_packs if self._may_use(pack)]
         self._open_index = open_index
         self._lock = threading.Lock()
         self._places: dict[bytes, bytes] | None = None
@@ -165,15 +169,19 @@ class KnownChunks:
         assert self._index is not None
         if digest in places:
             return places[digest]
-        hit = self._index.find(digest)
-        if hit is None:
-            return None
-        try:
-            places.update(self._places_of_pack(hit[0]))
-        except ArtstoreError:
+        while (hit := self._index.find(digest)) is not None:
+            if self._may_use(hit[0]):
+                # Gone or damaged is no error: another pack may have it.
+                with suppress(ArtstoreError):
+                    for other, place in self._places_of_pack(hit[0]).items():
+                        # What the parent has is better than a hint.
+                        places.setdefault(other, place)
+                    return places.get(digest)
             self._index.forget_pack(hit[0])
-            return None
-        return places.get(digest)
+        return None
+
+    def _may_use(self, pack: bytes) -> bool:
+        return not self._condemned or pack_key(pack) not in self._condemned
 
     def _places_of_pack(self, pack: bytes) -> dict[bytes, bytes]:
         footer = self._packs.footer(pack)

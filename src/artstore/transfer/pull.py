@@ -57,6 +57,7 @@ class PullOutcome:
     file_count: int
     written_paths: tuple[str, ...]
     written_bytes: int
+    linked_count: int
     skipped_count: int
     deleted_paths: tuple[str, ...]
     stored_bytes_read: int
@@ -132,6 +133,7 @@ class _Pull:
             plan.file_count,
             tuple(entry.path for entry in plan.to_write),
             sum(entry.size_bytes for entry in plan.to_write),
+            0 if spec.link == "copy" else sum(e.kind in _FILE_KINDS for e in plan.to_write),
             plan.right_count,
             tuple(plan.extra_paths),
             self._read_bytes,

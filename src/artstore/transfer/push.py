@@ -5,18 +5,9 @@ Push: find out what changed, send it, or say that nothing did.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from artstore.catalog.fences import PushStart
-from artstore.catalog.operations import (
-    AliasRequest,
-    CreateRequest,
-    Published,
-    PublishRequest,
-    Request,
-    TagRequest,
-)
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError
 from artstore.manifests.entry import FILE, ArtifactHasher
@@ -27,6 +18,8 @@ from artstore.transfer.sources import Item, Source, entry_without_bytes, scan
 from artstore.transfer.walk import Found
 
 if TYPE_CHECKING:
+    from artstore.catalog.fences import PushStart
+    from artstore.catalog.operations import Request
     from artstore.transfer.sending import Sending
 
 __all__ = ["DEFAULT_TYPE", "PushOutcome", "push"]
@@ -81,7 +74,7 @@ class _Push:
 
     def run(self) -> PushOutcome:
         spec, catalog = self._spec, self._place.catalog
-        state, start = catalog.begin_push(spec.project, spec.name)
+        state = catalog.writable_state(spec.project, spec.name)
         newest = state.latest
         digest = None
         if newest is not None or self._on_progress is not None:
@@ -89,11 +82,14 @@ class _Push:
         if newest is not None and digest is not None and digest.hex() == newest.digest:
             return self._unchanged(state, newest)
         # Imported only when there is something to send: 40 ms that an unchanged push saves.
+        from artstore.catalog.fences import PushStart
         from artstore.transfer.sending import Sending
 
         # Before the index is listed: what gc plans from now on is seen as a fence.
-        start = replace(start, upkeep=catalog.upkeep_state())
-        with Sending(self._place, spec, newest) as transfer:
+        upkeep = catalog.upkeep_state()
+        start = PushStart(state.head_n, upkeep)
+        condemned = frozenset[str]().union(*map(catalog.condemned, upkeep.open_plans))
+        with Sending(self._place, spec, newest, condemned) as transfer:
             meter = ProgressMeter(
                 "push",
                 self._on_progress,
@@ -104,6 +100,9 @@ class _Push:
             return self._publish(transfer, state, start)
 
     def _publish(self, transfer: Sending, state: CollectionState, start: PushStart) -> PushOutcome:
+
+        from artstore.catalog.operations import Published, PublishRequest
+
         spec = self._spec
         digest = transfer.hasher.digest().hex()
         if not transfer.manifest.entry_count:
@@ -151,14 +150,7 @@ class _Push:
         self, state: CollectionState, newest: VersionState, transfer: Sending | None = None
     ) -> PushOutcome:
         spec, number = self._spec, newest.version
-        requests: list[Request] = []
-        if spec.type is not None and spec.type != state.type:
-            requests.append(CreateRequest(spec.type))
-        if set(spec.aliases) - set(newest.aliases):
-            requests.append(AliasRequest(number, add=spec.aliases))
-        if set(spec.tags) - set(newest.tags):
-            requests.append(TagRequest(number, add=spec.tags))
-        for request in requests:
+        for request in self._label_requests(state, newest):
             state = self._place.catalog.commit(spec.project, spec.name, request).state
         if spec.description is not None or spec.metadata is not None:
             state = self._describe(state, state.versions[number])
@@ -170,6 +162,25 @@ class _Push:
             read_bytes=transfer.read_bytes if transfer else 0,
             warnings=tuple(self._warnings),
         )
+
+    def _label_requests(self, state: CollectionState, newest: VersionState) -> list[Request]:
+        spec = self._spec
+        new_aliases = set(spec.aliases) - set(newest.aliases)
+        new_tags = set(spec.tags) - set(newest.tags)
+        other_type = spec.type is not None and spec.type != state.type
+        if not (new_aliases or new_tags or other_type):
+            return []
+        from artstore.catalog.operations import AliasRequest, CreateRequest, TagRequest
+
+        requests: list[Request] = []
+        if other_type:
+            # Refused, in the words of every other refusal of a type.
+            requests.append(CreateRequest(spec.type or ""))
+        if new_aliases:
+            requests.append(AliasRequest(newest.version, add=spec.aliases))
+        if new_tags:
+            requests.append(TagRequest(newest.version, add=spec.tags))
+        return requests
 
     def _describe(self, state: CollectionState, newest: VersionState) -> CollectionState:
         spec = self._spec

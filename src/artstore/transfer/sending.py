@@ -49,6 +49,7 @@ class Sending:
         place: StorePlace,
         spec: PushSpec,
         newest: VersionState | None,
+        condemned: frozenset[str],
     ) -> None:
         self.newest = newest
         self.push_id = clock.random_bytes(PUSH_ID_BYTES)
@@ -67,6 +68,7 @@ class Sending:
             place.packs,
             self._parent,
             itertools.chain.from_iterable(left.packs() for left in self._leftovers),
+            condemned,
             self._open_index,
         )
         self._cursor = ParentCursor(self._parent)

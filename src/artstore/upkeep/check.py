@@ -203,7 +203,8 @@ class _Check:
             self._found(entry_key(prefix, unknown.n), f"is {unknown.kind}, not known here")
         for key, message in damaged_rollups(self._storage, prefix):
             self._found(key, message)
-        self._compare_with_known(state, prefix)
+        if state.redirect is None:
+            self._compare_with_known(state, prefix)
         return state
 
     def _compare_with_known(self, state: CollectionState, prefix: str) -> None:

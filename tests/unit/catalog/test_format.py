@@ -214,3 +214,19 @@ def test_keys_hold_escaped_names_and_twelve_digits() -> None:
     assert parse_entry_key(prefix, prefix + "000000000012") == 12
     for other in ("12", "00000000001x", "rollups/1-000000000000", "\u0660" * 12, ""):
         assert parse_entry_key(prefix, prefix + other) is None
+
+
+def test_an_entry_that_requires_a_feature_is_for_a_newer_release() -> None:
+    value = json.loads(encode("publish", SAMPLES["publish"])) | {"requires": ["row-deltas"]}
+    entry = decode_entry(json.dumps(value).encode(), 0, NO_DIGEST, COLLECTION_KINDS)
+    assert isinstance(entry, UnknownEntry)
+    assert entry.must_understand
+    assert "row-deltas" in entry.kind
+    empty = value | {"requires": []}
+    assert isinstance(
+        decode_entry(json.dumps(empty).encode(), 0, NO_DIGEST, COLLECTION_KINDS), LogEntry
+    )
+    wrong = value | {"requires": "row-deltas"}
+    assert isinstance(
+        decode_entry(json.dumps(wrong).encode(), 0, NO_DIGEST, COLLECTION_KINDS), VoidEntry
+    )

@@ -116,6 +116,7 @@ BOMBS = {
     "it has no blocks": frame(1000),
     "it is to be skipped": struct.pack("<II", 0x184D2A50, 1000) + bytes(1000),
     "it needs a dictionary": struct.pack("<IBB", 0xFD2FB528, 0x21, 7) + b"\xe8" + bytes(9),
+    "its window is larger than zstd knows": frame(1000, repeated(b"a", 1000), window_log=41),
     "it is no frame": b"not zstd at all",
     "it is empty": b"",
 }
@@ -135,7 +136,7 @@ def test_a_frame_that_lies_is_damage_and_costs_no_memory(stored: bytes) -> None:
     assert peak < 100_000
 
 
-@pytest.mark.parametrize("window_log", [24, 27, 31, 41])
+@pytest.mark.parametrize("window_log", [24, 27, 31])
 def test_a_window_beyond_the_limit_is_refused_before_it_is_allocated(window_log: int) -> None:
     stored = frame(1000, repeated(b"a", 1000), window_log=window_log)
     with pytest.raises(LimitExceededError, match="window"):
