@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
+_FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"^ *<!-- not run: (?P<reason>.+) -->$")
 
 
@@ -61,10 +62,14 @@ def blocks(page: Path) -> Iterator[Block]:
         at += 1
 
 
+def without_blocks(page: Path) -> str:
+    """The page without its fenced blocks: a `#` in a shell is no heading."""
+    return _FENCED.sub("", page.read_text("utf-8"))
+
+
 def prose(page: Path) -> str:
     """The page without its fenced blocks and its code in backticks."""
-    text = re.sub(r"^( *)```.*?^\1```$", "", page.read_text("utf-8"), flags=re.M | re.S)
-    return re.sub(r"`[^`\n]*`", "", text)
+    return re.sub(r"`[^`\n]*`", "", without_blocks(page))
 
 
 def block_named(page: Path, info: str) -> str:

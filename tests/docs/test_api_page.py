@@ -19,7 +19,7 @@ CLASSES = ["Artifact", "LoggedArtifact", "Progress", "PullResult", "PushSummary"
 
 
 def section(name: str) -> str:
-    return re.split(r"^## ", PAGE.partition(f"\n## `{name}`\n")[2], maxsplit=1, flags=re.M)[0]
+    return PAGE.partition(f"\n## `{name}`\n")[2].partition("\n## ")[0]
 
 
 def public(cls: type) -> dict[str, Any]:

@@ -173,9 +173,7 @@ def without_what_varies(text: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_a_page_does_what_it_says(
-    page: Path, home: Path, tmp_path: Path
-) -> None:
+def test_a_page_does_what_it_says(page: Path, home: Path, tmp_path: Path) -> None:
     with closing(Session(home / "work", tmp_path)) as session:
         for block in blocks(page):
             if block.info in RUN and block.not_run is None:

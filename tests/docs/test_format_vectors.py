@@ -152,8 +152,9 @@ def test_the_root_is_as_shown() -> None:
     head_bytes, header_bytes = 21, 151
     assert written[:12] == shown[:12]
     assert written[16:20] == shown[16:20]
-    assert written[head_bytes : head_bytes + header_bytes] == (
-        shown[head_bytes : head_bytes + header_bytes]
+    assert (
+        written[head_bytes : head_bytes + header_bytes]
+        == (shown[head_bytes : head_bytes + header_bytes])
     )
     body = codec.decode(
         written[20],

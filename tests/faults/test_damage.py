@@ -109,7 +109,7 @@ def some_bits(path: Path, step: int) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "step"), [("packs", 997), ("manifests", 31), ("index", 53), ("artstore.json", 5)]
+    ("kind", "step"), [("packs", 997), ("manifests", 131), ("index", 331), ("artstore.json", 11)]
 )
 def test_a_flipped_bit_is_found_by_check(damaged: Path, kind: str, step: int) -> None:
     paths = [damaged / kind] if (damaged / kind).is_file() else files_of(damaged, kind)
@@ -120,13 +120,15 @@ def test_a_flipped_bit_is_found_by_check(damaged: Path, kind: str, step: int) ->
         for bit in some_bits(path, step):
             flip(path, bit)
             key = path.relative_to(damaged).as_posix()
-            assert key in keys_found(damaged) or reads_the_same(damaged), (key, bit)
+            is_found = key in keys_found(damaged)
+            assert is_found or (kind == "packs" and reads_the_same(damaged)), (key, bit)
             replace(path, sound)
 
 
-def reads_the_same(store: Path) -> bool:
+def reads_the_same(store: Path, *names: str) -> bool:
     """One bit of a zstd frame is read by nobody: what comes out is what was pushed."""
-    return not any(open_at(store).verify(name).problems for name in ("ds:v0", "ds:v1", "big"))
+    names = names or ("ds:v0", "ds:v1", "big")
+    return not any(open_at(store).verify(name).problems for name in names)
 
 
 def test_a_flipped_bit_in_a_log_entry_is_found_by_check(damaged: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_flipped_bit_in_a_pack_makes_a_pull_fail_and_name_the_file(
         sound = path.read_bytes()
         if len(sound) > limits.MIB:
             continue
-        for bit in some_bits(path, 499):
+        for bit in some_bits(path, 499 if len(sound) > 10_000 else 29):
             flip(path, bit)
             error = pull_or_error(damaged, "ds:best", tmp_path / "out", expected)
             if error is not None:
@@ -177,7 +179,7 @@ def test_a_flipped_bit_in_a_manifest_makes_a_pull_fail_before_it_writes(
 ) -> None:
     for path in files_of(damaged, "manifests"):
         sound = path.read_bytes()
-        for bit in some_bits(path, 211):
+        for bit in some_bits(path, 997):
             flip(path, bit)
             for name in ("ds:v0", "ds:v1"):
                 target = tmp_path / "out"
@@ -318,5 +320,5 @@ def test_segments_in_packs_are_checked_like_files(
         sound = (store / key).read_bytes()
         for bit in some_bits(store / key, 401):
             flip(store / key, bit)
-            assert key in keys_found(store), bit
+            assert key in keys_found(store) or reads_the_same(store, "ds"), bit
             replace(store / key, sound)

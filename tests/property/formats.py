@@ -32,10 +32,8 @@ def chunk_refs(draw: st.DrawFn) -> ChunkRef:
     offset = draw(st.integers(0, limits.PACK_MAX_BYTES))
     stored = draw(st.integers(0, limits.PACK_MAX_BYTES - offset))
     plain = draw(st.integers(0, limits.CHUNK_MAX_BYTES))
-    below = draw(st.just(0) | U64)
-    return ChunkRef(
-        draw(DIGESTS), draw(PACKS), draw(U32), offset, stored, plain, draw(U8), plain + below
-    )
+    span = draw(st.just(plain) | U64)
+    return ChunkRef(draw(DIGESTS), draw(PACKS), draw(U32), offset, stored, plain, draw(U8), span)
 
 
 @st.composite

@@ -82,9 +82,11 @@ def test_damage_that_the_checksum_hides_gives_hints_or_none_and_nothing_else(
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-        lambda inner: st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(["format", "project", "level", "replaces", "x"]), inner, max_size=5
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(
+                st.sampled_from(["format", "project", "level", "replaces", "x"]), inner, max_size=5
+            )
         ),
         max_leaves=8,
     )

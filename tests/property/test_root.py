@@ -133,8 +133,10 @@ def test_lengths_of_inlined_segments_are_checked(
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-        lambda inner: st.lists(inner, max_size=2)
-        | st.dictionaries(st.sampled_from(["format", "type"]), inner, max_size=2),
+        lambda inner: (
+            st.lists(inner, max_size=2)
+            | st.dictionaries(st.sampled_from(["format", "type"]), inner, max_size=2)
+        ),
         max_leaves=5,
     )
 )

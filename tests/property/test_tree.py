@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.digest import digest_of
+from artstore.errors import DamagedDataError
 from artstore.manifests.tree import RefFolder, decode_node, encode_node, expand
 from artstore.packs.locator import ChunkRef
 from tests.property.formats import REF_LISTS, U32, damaged, returns_or_refuses
@@ -28,7 +29,10 @@ class Nodes:
         """Lists of lists ask for it, whether any pack is open or not."""
 
     def read(self, refs: Sequence[ChunkRef]) -> Iterator[bytes]:
-        return (self.data[ref.digest] for ref in refs)
+        for ref in refs:
+            if ref.digest not in self.data:
+                raise DamagedDataError("no such node", code="pack-missing")
+            yield self.data[ref.digest]
 
 
 NUMBERS = st.lists(st.integers(0, 3000), max_size=60) | st.integers(0, 1500).map(
@@ -66,9 +70,7 @@ def test_when_memory_was_freed_leaves_no_trace(
     refs = [make_ref(number) for number in numbers]
     if min(one, other) > len(refs) or len(refs) <= inline:
         return
-    found = {
-        limit: fold(refs, Nodes(), inline=inline, compact=limit) for limit in (one, other)
-    }
+    found = {limit: fold(refs, Nodes(), inline=inline, compact=limit) for limit in (one, other)}
     if found[one][1] and found[other][1]:
         assert found[one] == found[other]
 

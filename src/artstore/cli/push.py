@@ -134,6 +134,7 @@ def _record(logged: LoggedArtifact) -> dict[str, Any]:
     return version_record(logged) | {
         "is_new": summary.is_new,
         "stored_bytes": summary.stored_bytes,
+        "read_bytes": summary.read_bytes,
         "seconds": summary.seconds,
         "warnings": list(summary.warnings),
     }

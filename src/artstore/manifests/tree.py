@@ -56,6 +56,11 @@ class RefFolder:
     Shortens a list of references, as it grows, until it fits into its entry.
 
     Memory is bounded by `COMPACT_REFS` references: a file of 100 GB has 800,000.
+
+    Args:
+        inline: references that the entry itself takes.
+        compact: references to hold before nodes are written; below the largest
+            node it costs time without saving memory.
     """
 
     def __init__(

@@ -20,9 +20,11 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 from artstore import canonical, clock
@@ -35,6 +37,7 @@ from artstore.storage.protocol import Storage
 __all__ = [
     "INDEX_PREFIX",
     "MERGE_COUNT",
+    "MERGE_MAX_CHUNKS",
     "IndexSegment",
     "IndexView",
     "decode_index",
@@ -48,8 +51,12 @@ INDEX_PREFIX: Final = "index/"
 MERGE_COUNT: Final = 64
 """Segments of one level that are merged into one of the next."""
 
+MERGE_MAX_CHUNKS: Final = 4_000_000
+"""Larger groups stay as they are: merging 4 M chunks takes 600 MB for a moment."""
+
 _MAGIC: Final = b"ARTIDX01"
 _HEAD: Final = struct.Struct("<8sIII")
+_PLACE: Final = struct.Struct(">II")
 _FORMAT: Final = 1
 _FANOUT: Final = 256
 _CHECKSUM_BYTES: Final = 8
@@ -123,32 +130,37 @@ def encode_index(
     replaces: Sequence[str] = (),
 ) -> bytes:
     """(digest, pack, ordinal) in any order -> bytes; of equal digests the first is kept."""
-    by_digest: dict[bytes, tuple[bytes, int]] = {}
-    for digest, pack, ordinal in chunks:
-        by_digest.setdefault(digest, (pack, ordinal))
-    order = sorted(by_digest)
-    packs: dict[bytes, int] = {}
-    for digest in order:
-        packs.setdefault(by_digest[digest][0], len(packs))
-    counts = [0] * _FANOUT
-    for digest in order:
-        counts[digest[0]] += 1
-    total = 0
-    for value in range(_FANOUT):
-        total += counts[value]
-        counts[value] = total
+    # One record of 40 bytes a chunk and nothing else: a push of 1 M files has as many.
+    numbers: dict[bytes, int] = {}
+    records = [
+        digest + _PLACE.pack(numbers.setdefault(pack, len(numbers)), ordinal)
+        for digest, pack, ordinal in chunks
+    ]
+    records.sort(key=itemgetter(slice(DIGEST_BYTES)))
+    kept = [
+        record
+        for before, record in zip(chain((b"",), records), records, strict=False)
+        if record[:DIGEST_BYTES] != before[:DIGEST_BYTES]
+    ]
+    del records
+    # In order of first use: the bytes do not tell in which order chunks were given.
+    used = list(dict.fromkeys(record[DIGEST_BYTES:-4] for record in kept))
+    packs = list(numbers)
+    renumbered = {number: at for at, number in enumerate(used)}
+    by_first_byte = Counter(record[0] for record in kept)
+    counts = list(accumulate(by_first_byte[value] for value in range(_FANOUT)))
     header = canonical.encode(
         {"format": _FORMAT, "project": project, "level": level, "replaces": list(replaces)}
     )
     body = b"".join(
         (
-            _HEAD.pack(_MAGIC, len(header), len(packs), len(order)),
+            _HEAD.pack(_MAGIC, len(header), len(used), len(kept)),
             header,
-            *packs,
+            *[packs[int.from_bytes(number, "big")] for number in used],
             u32_column(counts),
-            *order,
-            u32_column([packs[by_digest[digest][0]] for digest in order]),
-            u32_column([by_digest[digest][1] for digest in order]),
+            b"".join([record[:DIGEST_BYTES] for record in kept]),
+            u32_column([renumbered[record[DIGEST_BYTES:-4]] for record in kept]),
+            u32_column([int.from_bytes(record[-4:], "big") for record in kept]),
         )
     )
     return body + checksum64(body)
@@ -271,7 +283,7 @@ def merge_index(view: IndexView, *, project: str) -> bytes | None:
         by_level.setdefault(segment.level, []).append(segment)
     for level in sorted(by_level):
         group = by_level[level][:MERGE_COUNT]
-        if len(group) == MERGE_COUNT:
+        if len(group) == MERGE_COUNT and sum(map(len, group)) <= MERGE_MAX_CHUNKS:
             chunks = (chunk for segment in reversed(group) for chunk in segment.chunks())
             keys = [segment.key for segment in group]
             return encode_index(chunks, project=project, level=level + 1, replaces=keys)

@@ -13,7 +13,7 @@ the zeros. docs/format/manifest.md section 2.
     m x u32               plain bytes                        (shuffled)
     m x u32               plain bytes - stored bytes         (shuffled, modulo 2**32)
     m x u8                codec
-    m x u64               span bytes - plain bytes           (shuffled)
+    m x u64               span bytes - plain bytes           (shuffled, modulo 2**64)
     m x 32 B              digests
 """
 
@@ -42,6 +42,7 @@ __all__ = ["decode_refs", "encode_refs", "encoded_size"]
 _COUNTS: Final = struct.Struct("<II")
 _FIXED_BYTES: Final = 5 * 4 + 1 + 8
 _M32: Final = 0xFFFFFFFF
+_M64: Final = 0xFFFFFFFF_FFFFFFFF
 
 
 def encode_refs(
@@ -80,7 +81,10 @@ def encode_refs(
                 u32_column([(ref.plain_bytes - ref.stored_bytes) & _M32 for ref in refs]), 4
             ),
             bytes([ref.codec for ref in refs]),
-            shuffled_column(u64_column([ref.span_bytes - ref.plain_bytes for ref in refs]), 8),
+            # Negative for a node that lists the last few bytes of a file.
+            shuffled_column(
+                u64_column([(ref.span_bytes - ref.plain_bytes) & _M64 for ref in refs]), 8
+            ),
             b"".join([ref.digest for ref in refs]) if digests is None else digests,
         )
     )
@@ -159,7 +163,9 @@ def _rebuild(
         if end > limits.PACK_MAX_BYTES or plain > limits.CHUNK_MAX_BYTES:
             raise _damaged(where, f"a chunk of {stored} stored bytes at {offset}")
         refs.append(
-            make((digest, packs[index], ordinal, offset, stored, plain, codec, plain + span))
+            make(
+                (digest, packs[index], ordinal, offset, stored, plain, codec, (plain + span) & _M64)
+            )
         )
         ordinal, offset = ordinal + 1, end
     return refs

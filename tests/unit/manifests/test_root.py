@@ -30,11 +30,11 @@ SEGMENTS = [SegmentRef(make_ref(0), "a/b", 512), SegmentRef(make_ref(1), "\u00e9
 NO_SEGMENTS = encode_segment_list([], 0)
 
 
-def forged(body: bytes, header: bytes = b'{"format":1}', **says: int) -> bytes:
+def forged(body: bytes, text: bytes = b'{"format":1}', **says: int) -> bytes:
     """A root with any body and header, and any lengths in its head."""
     kind, stored = codec.encode(body, sampled=False)
-    said = {"header": len(header), "stored": len(stored), "plain": len(body), "codec": kind, **says}
-    return struct.pack("<8sIIIB", b"ARTROOT1", *said.values()) + header + bytes(stored)
+    said = {"header": len(text), "stored": len(stored), "plain": len(body), "codec": kind, **says}
+    return struct.pack("<8sIIIB", b"ARTROOT1", *said.values()) + text + bytes(stored)
 
 
 def test_the_bytes_of_a_list_of_segments_are_those_of_the_format() -> None:

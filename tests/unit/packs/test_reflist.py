@@ -41,6 +41,12 @@ def test_the_bytes_of_a_list_are_those_of_the_format() -> None:
     )
 
 
+def test_a_node_may_stand_for_fewer_bytes_than_it_takes() -> None:
+    # The last chunk of a large file has any size; alone in a node it is the smaller.
+    ref = make_ref(plain=117, span=5)
+    assert decode_refs(encode_refs([ref]), where="it") == ([ref], b"")
+
+
 def test_no_references_take_eight_bytes() -> None:
     assert encode_refs([]) == bytes(8)
     assert decode_refs(bytes(8), where="it") == ([], b"")
