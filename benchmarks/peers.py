@@ -9,6 +9,7 @@ chosen, and with its default compression.
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from benchmarks.measure import Command
@@ -119,11 +120,16 @@ class GitLfsTool(Tool):
             self.do("git", "-C", repository, "remote", "add", "origin", f"file://{self.store}")
             (repository / "info").mkdir(exist_ok=True)
             (repository / "info" / "attributes").write_text(self.ATTRIBUTES)
-        # Stands in for `git lfs install` in the repository: the hook that uploads on push.
-        hook = self.room / "push.git" / "hooks" / "pre-push"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text('#!/bin/sh\ngit lfs pre-push "$@"\n')
-        hook.chmod(0o755)
+        for side, work_tree in (("push.git", self.tree), ("pull.git", self.checkout)):
+            work_tree.mkdir()
+            self._set_up_hooks(side, work_tree)
+            work_tree.rmdir()
+
+    def _set_up_hooks(self, side: str, work_tree: Path) -> None:
+        setup = self._git(side, work_tree, "git lfs install --local")
+        subprocess.run(
+            setup.argv, cwd=setup.cwd, env=setup.env, check=True, stdout=subprocess.DEVNULL
+        )
 
     def _git(self, side: str, work_tree: Path, script: str) -> Command:
         return self.command(
@@ -136,9 +142,9 @@ class GitLfsTool(Tool):
         )
 
     def push(self) -> Command:
-        # `git commit` fails where nothing changed: a user would see that and stop.
+        # `git commit` fails where nothing changed; any other failure must end the run.
         script = (
-            "git add -A; git diff --cached --quiet || git commit -qm data; git push -q origin main"
+            "git add -A; git commit -qm data || git diff --cached --quiet; git push -q origin main"
         )
         return self._git("push.git", self.tree, script)
 

@@ -456,7 +456,7 @@ class Store:
 
 
 def _info(state: CollectionState) -> CollectionInfo:
-    latest = state.latest
+    latest = None if state.is_in_doubt else state.latest
     return CollectionInfo(
         project=state.project,
         name=state.name,

@@ -81,6 +81,7 @@ CODES: dict[str, str] = {
     "version-purged": "The version was deleted for good and cannot be restored.",
     "collection-redirected": "A renamed collection points at another renamed one, or at nothing.",
     "draft-not-open": "The draft was published, abandoned or never opened.",
+    "log-entry-damaged": "An entry of a log is not what was written, and it may matter.",
     "log-hole": "Entries of a log are missing: it can be read, but not written.",
     "log-void-entry": "An entry of a log is not one: its number is used, it has no effect.",
     "log-rolled-back": "A log lacks entries that this machine has seen.",

@@ -132,7 +132,7 @@ class LoggedArtifact:
     @property
     def aliases(self) -> tuple[str, ...]:
         """Names it also has; `latest` first, if it is the newest."""
-        latest = self._state.latest
+        latest = None if self._state.is_in_doubt else self._state.latest
         first = ("latest",) if latest and latest.version == self._version.version else ()
         return first + tuple(self._version.aliases)
 

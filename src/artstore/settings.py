@@ -198,7 +198,8 @@ def _xdg(variable: str, fallback: str, environ: Mapping[str, str]) -> Path:
 def _find_project_file(here: Path, warnings: list[str]) -> Path | None:
     for parent in (here, *here.parents):
         file = parent / PROJECT_FILE
-        if not file.is_file():
+        # Not Path.is_file, which raises where the directory may not be searched.
+        if not os.path.isfile(file):
             continue
         # In /tmp anybody could decide where our data goes.
         if _planted_by_another(parent, file):
@@ -217,7 +218,7 @@ def _planted_by_another(parent: Path, file: Path) -> bool:
 
 def _git_project(here: Path) -> tuple[str | None, str]:
     for parent in (here, *here.parents):
-        if (parent / ".git").exists():
+        if os.path.exists(parent / ".git"):
             name = re.sub(r"[^A-Za-z0-9_\-.]+", "-", parent.name).strip("-").lstrip(".")
             return name[: limits.NAME_MAX_CHARS] or None, f"name of the git root {parent}"
     return None, ""

@@ -172,7 +172,9 @@ def test_changes_of_a_log_stopped_anywhere_are_made_or_not(tmp_path: Path, old: 
         assert problems_of(store) == []
         (version,) = store.versions("ds")
         kinds = [entry["kind"] for entry in store.history("ds")]
-        assert kinds == ["create", "publish", "alias", "describe", "delete", "restore"][: len(kinds)]
+        assert (
+            kinds == ["create", "publish", "alias", "describe", "delete", "restore"][: len(kinds)]
+        )
         assert version.is_live == (kinds[-1] != "delete")
         if not version.is_live:
             store.restore("ds:v0")

@@ -8,8 +8,10 @@ hard limit is granted, and an error that says what is wrong.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import struct
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -38,7 +40,7 @@ from artstore.packs.builder import PackStream
 from artstore.packs.locator import ChunkRef
 from artstore.storage.local import LocalStorage
 from artstore.transfer import target
-from tests.trees import observe, open_at
+from tests.trees import noise, observe, open_at
 from tests.unit.storage.processes import ChildProcess
 
 PUSH_ID = b"\x01" * 8
@@ -76,7 +78,13 @@ class HostileStore:
         self.publish_segment(encode_segment(entries), entries)
 
     def publish_segment(self, segment: bytes, entries: Sequence[Entry] = ()) -> None:
-        self.publish_root(encode_root(Root({"digest": "0" * 64}, inline=(segment,))), entries)
+        header = {
+            "digest": artifact_digest(sorted(entries, key=lambda entry: entry.path)).hex(),
+            "size_bytes": sum(entry.size_bytes for entry in entries),
+            "file_count": len(entries),
+            "entry_count": len(entries),
+        }
+        self.publish_root(encode_root(Root(header, inline=(segment,))), entries)
 
     def publish_root(self, data: bytes, entries: Sequence[Entry] = ()) -> None:
         key = root_key(digest_of(data), PUSH_ID)
@@ -123,18 +131,16 @@ def pull(store: Path, target: Path, **options: Any) -> ArtstoreError | None:
 
 @pytest.mark.parametrize(
     "path",
-    ["../escape", "a/../../escape", "/tmp/escape", "..", ".", "a//b", "a/", "", "a\udc80b", "./a"],
+    ["../escape", "a/../../escape", "/tmp/escape", "..", ".", "a//b", "a/", "./a"],
 )
 def test_a_path_that_leads_out_is_refused_before_anything_is_written(
     hostile: HostileStore, outside: Path, path: str
 ) -> None:
     good = hostile.file("good", b"good")
-    bad = hostile.file(path.encode("utf-8", "replace").decode(), b"evil")
+    bad = hostile.file(path, b"evil")
     first, second = sorted((good, bad), key=lambda entry: entry.path)
     hostile.publish(first, second)
     error = pull(hostile.directory, outside / "target")
-    if "\udc80" in path:
-        return  # cannot be written down at all: the encoder made it harmless
     assert isinstance(error, DamagedDataError)
     assert not (outside / "target").exists()
     assert open_at(hostile.directory).check().problems
@@ -264,15 +270,21 @@ def test_a_chunk_of_an_unknown_codec_is_exit_status_9_and_names_the_file(
 
 # --- lengths that lie ---------------------------------------------------------------------
 
-MEMORY_BYTES = 700 * limits.MIB
-"""What the child may map in all; an interpreter with its libraries maps 300 MiB."""
+MEMORY_BYTES = 250 * limits.MIB
+"""What the child may take beside what it has. RLIMIT_DATA and not RLIMIT_AS: each thread
+reserves 70 MiB of addresses that it never touches."""
 
 
 def in_little_memory(work: Callable[[], Any]) -> Any:
     """Run `work` in a child that dies rather than take more memory than it should."""
 
     def limited() -> Any:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        if sys.platform == "linux":
+            status = Path("/proc/self/status").read_text(encoding="ascii")
+            taken = int(re.search(r"VmData:\s+(\d+) kB", status)[1]) * 1024
+            granted = taken + MEMORY_BYTES
+            resource.setrlimit(resource.RLIMIT_DATA, (granted, granted))
+        resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
         resource.setrlimit(resource.RLIMIT_FSIZE, (200 * limits.MIB, 200 * limits.MIB))
         return work()
 
@@ -365,11 +377,11 @@ def test_small_files_made_of_endless_chunks_are_refused_before_they_are_read(
 def test_chunks_that_store_more_than_they_hold_are_refused(
     hostile: HostileStore, outside: Path
 ) -> None:
-    # 64 files of one byte, each of 8 MiB as stored: a batch of them would take 512 MiB.
-    data = os.urandom(8 * limits.MIB)
+    # A batch of small files may be read at once: by what they hold, not by what is stored.
     entries = []
     for i in range(60):
-        if i % 7 == 0:
+        if i % 6 == 0:
+            data = noise(8 * limits.MIB, i)
             refs = hostile.pack((digest_of(data), RAW, data, 1))
         entries.append(Entry(f"{i:02}", FILE, 1, digest_of(b"%d" % i), chunks=(refs[0],)))
     hostile.publish(*entries)
@@ -495,9 +507,7 @@ def test_a_reference_to_a_device_or_pipe_neither_hangs_nor_fills_the_disk(
         os.mkfifo(device)
     digest = digest_of(b"f")
     url = f"file://{device}"
-    entry = Entry(
-        "f", "reference", 10, digest, extra={"url": url, "content_digest": digest.hex()}
-    )
+    entry = Entry("f", "reference", 10, digest, extra={"url": url, "content_digest": digest.hex()})
     hostile.publish(entry)
     target = outside / "target"
     error = in_little_memory(lambda: pull(hostile.directory, target))
@@ -529,7 +539,7 @@ def test_a_huge_value_in_a_log_costs_no_memory(hostile: HostileStore, outside: P
     hostile.publish(hostile.file("f", b"plain"))
     entry = hostile.directory / "collections" / "p" / "ds" / "000000000002"
     with tempfile.NamedTemporaryFile(dir=entry.parent, delete=False) as sparse:
-        sparse.truncate(2 * 1024 * limits.MIB)
+        sparse.truncate(400 * limits.MIB)
     os.rename(sparse.name, entry)
     target = outside / "target"
     assert in_little_memory(lambda: pull(hostile.directory, target)) is None

@@ -4,7 +4,7 @@ What the property tests of the binary formats share: references, entries, damage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -115,7 +115,3 @@ def returns_or_refuses(decode: Callable[[bytes], Any], data: bytes) -> Any:
         return decode(data)
     except REFUSALS:
         return None
-
-
-def joined(parts: Sequence[Any]) -> bytes:
-    return b"".join(bytes(part) for part in parts)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -58,9 +59,7 @@ def test_damaged_bytes_are_damage_or_references_within_the_limits(
     known = [data.draw(st.none() | st.just(ref.digest)) for ref in refs]
     broken = data.draw(damaged(encode_refs(refs)))
     for digests in (None, known):
-        found = returns_or_refuses(
-            lambda data, digests=digests: decode_refs(data, where="it", digests=digests), broken
-        )
+        found = returns_or_refuses(partial(decode_refs, where="it", digests=digests), broken)
         for ref in found[0] if found is not None else ():
             assert ref.offset_bytes + ref.stored_bytes <= limits.PACK_MAX_BYTES
             assert ref.plain_bytes <= limits.CHUNK_MAX_BYTES

@@ -47,9 +47,8 @@ def segment_lists(draw: st.DrawFn) -> list[SegmentRef]:
 def roots(draw: st.DrawFn) -> Root:
     header = draw(st.just({}) | JSON_FIELDS)
     inline = draw(st.lists(st.binary(min_size=1, max_size=40), max_size=3))
-    return Root(
-        {**header, "format": 1}, draw(st.integers(0, 4)), tuple(draw(segment_lists())), tuple(inline)
-    )  # fmt: skip
+    segments = tuple(draw(segment_lists()))
+    return Root({**header, "format": 1}, draw(st.integers(0, 4)), segments, tuple(inline))
 
 
 def with_body(body: bytes, header: object = None) -> bytes:

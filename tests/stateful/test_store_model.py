@@ -389,4 +389,3 @@ StoreMachine.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestStore = StoreMachine.TestCase
-

@@ -114,10 +114,13 @@ class Catalog:
         Raises:
             NotFoundError: `collection-not-found`.
             UnsupportedFormatError: `entry-kind-unknown`.
+            DamagedDataError: `log-entry-damaged`, the entry that begins it cannot be read.
         Cost: one scan; one batch of reads if there is something new.
         """
-        state = self.state_or_none(project, name)
-        if state is None:
+        state = self._look(project, name)
+        state.check_readable()
+        if not state.exists:
+            state.check_whole()
             raise self._not_found(project, name)
         return state
 
@@ -298,7 +301,9 @@ class Catalog:
         assert version.deleted is not None
         # Without a fence since the tombstone all is untouched by construction (C6).
         since = version.deleted.n
-        plans = [fence.plan for fence in state.fences if fence.n > since]
+        plans = {fence.plan for fence in state.fences if fence.n > since}
+        if any(n > since for n in state.damaged):
+            plans.update(self._upkeep.refresh().plans)
         if plans:
             keys = request.content_of(version)
             check_restorable(self._storage, self._upkeep, plans, keys)

@@ -111,6 +111,9 @@ class ContentUse:
 
 
 class _UpkeepFold:
+    # What is damaged here stops writers at once, newest or not.
+    has_damaged_tail = False
+
     def __init__(self) -> None:
         self.head_n = -1
         self.is_damaged = False
@@ -122,13 +125,18 @@ class _UpkeepFold:
     def apply(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
         entry: LogEntry | VoidEntry | UnknownEntry
         if raw.data is None:
-            entry = VoidEntry(raw.n, "is too large")
+            entry = VoidEntry(raw.n, "is too large", is_damaged=True)
         else:
             entry = decode_entry(raw.data, raw.n, self._digest, UPKEEP_KINDS)
         if isinstance(entry, LogEntry) and not self._take(entry):
             entry = VoidEntry(raw.n, "makes no sense here")
         if isinstance(entry, UnknownEntry) and entry.must_understand:
             self._refuse_unknown(entry)
+        if isinstance(entry, VoidEntry) and entry.is_damaged:
+            # It may have been a plan (G5).
+            self.mark_damage(
+                LogWarning("log-entry-damaged", raw.n, f"entry {raw.n} is not what was written")
+            )
         self.head_n, self._digest = raw.n, raw.digest
         return entry
 
@@ -192,7 +200,7 @@ class UpkeepLog:
         The log as it is now.
 
         Raises:
-            DamagedDataError: `log-hole`, `log-rolled-back`.
+            DamagedDataError: `log-hole`, `log-rolled-back`, `log-entry-damaged`.
             UnsupportedFormatError: `entry-kind-unknown`.
         Cost: one scan, and one batch of reads if gc ran since.
         """
@@ -259,6 +267,7 @@ class ContentCheck:
         self._start = start or PushStart()
         self._use = use
         self._has_looked = False
+        self._damaged_count = 0
         self._done: frozenset[int] = frozenset()
         self._plans_to_fear: frozenset[int] = frozenset()
 
@@ -284,7 +293,8 @@ class ContentCheck:
         every = use.own | foreign
         if not every:
             return
-        if not self._has_looked:
+        if not self._has_looked or len(state.damaged) > self._damaged_count:
+            self._damaged_count = len(state.damaged)
             self._look(every, foreign)
         # What the collection names itself needs no check: live at n-1 means live
         # at the fence, or committed without anything condemned (invariant I6).
@@ -295,7 +305,7 @@ class ContentCheck:
             self._check_plan(plan, every)
 
     def _look(self, every: frozenset[str], foreign: frozenset[str]) -> None:
-        """What is asked once: after n-1 is known, before the first create."""
+        """What is asked once, and for each damaged entry: after n-1 is known, before the create."""
         self._has_looked = True
         unproven = self._use.unproven
         if self._start.upkeep is not None:
@@ -303,14 +313,15 @@ class ContentCheck:
             # Step 2: never on what was condemned already when the push began.
             for plan in self._start.upkeep.open_plans:
                 self._check_plan(plan, foreign)
-        is_new = self._start.head_n < 0
-        if is_new or (foreign and self._start.upkeep is None):
+        # A fence that cannot be read is that of any plan (G5).
+        is_unfenced = self._start.head_n < 0 or self._damaged_count > 0
+        if is_unfenced or (foreign and self._start.upkeep is None):
             now = self._upkeep.refresh()
             if self._start.upkeep is None and now.plans:
                 # A plan done before a key was seen to be there will not delete it any more.
                 self._done = now.done
                 unproven = every
-            if is_new:
+            if is_unfenced:
                 # C9: gc may have listed the logs before this one began, and then
                 # no fence will come: its plans count as if they stood here.
                 self._plans_to_fear = frozenset(now.plans)

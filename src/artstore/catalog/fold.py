@@ -62,7 +62,10 @@ class Fold:
         self._warnings = list(start.warnings)
         self._unknown = list(start.unknown)
         self._damage = start.damage
-        self._highest = start.highest
+        self._damaged = list(start.damaged)
+        self._lost = start.lost
+        self._highest = start.highest - start.lost
+        self._has_damaged_tail = start.has_damaged_tail
         self._state: CollectionState | None = None
 
     @property
@@ -75,6 +78,11 @@ class Fold:
         """Whether something forbids to write the log."""
         return self._damage is not None
 
+    @property
+    def has_damaged_tail(self) -> bool:
+        """Whether the last entry applied is not what was written."""
+        return self._has_damaged_tail
+
     def apply(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
         """
         Continue by entry `raw`, whose number must be the next one or behind a told hole.
@@ -84,19 +92,42 @@ class Fold:
         """
         assert raw.n == self._head_n + 1, f"entry {raw.n} does not follow {self._head_n}"
         entry = self._decode(raw)
+        if self._has_damaged_tail and isinstance(entry, VoidEntry) and not entry.is_chained:
+            entry = self._decode_behind_damage(raw)
         if isinstance(entry, LogEntry):
             refused = self._take(entry)
             if refused is not None:
                 entry = VoidEntry(entry.n, refused)
         if isinstance(entry, VoidEntry):
+            told = "what it changed is not known" if entry.is_damaged else "it is ignored"
             self._warnings.append(
-                LogWarning("log-void-entry", raw.n, f"entry {raw.n} {entry.reason}; it is ignored")
+                LogWarning("log-void-entry", raw.n, f"entry {raw.n} {entry.reason}; {told}")
             )
         elif isinstance(entry, UnknownEntry) and entry.must_understand:
             self._unknown.append(entry)
+        self._has_damaged_tail = isinstance(entry, VoidEntry) and entry.is_damaged
+        if self._has_damaged_tail:
+            self._damaged.append(raw.n)
+            # It may have been a publish: its number is never given again (C2). No log begins so.
+            self._lost += raw.n > 0
         self._head_n, self._head_digest = raw.n, raw.digest
         self._state = None
         return entry
+
+    def _decode_behind_damage(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
+        """
+        An entry that continues another one than the damaged bytes before it.
+
+        Then those were sound when it was written and were damaged since: a log
+        with a lost entry, as with a hole. An entry that was written behind
+        garbage continues the garbage, and all is well (C3).
+        """
+        assert raw.data is not None
+        lost = self._head_n
+        self.mark_damage(
+            LogWarning("log-entry-damaged", lost, f"entry {lost} is not what was written")
+        )
+        return decode_entry(raw.data, raw.n, None, COLLECTION_KINDS)
 
     def skip_hole(self, first: int, last: int) -> None:
         """Entries first..last are lost: what follows is read without its chain (C1)."""
@@ -130,13 +161,17 @@ class Fold:
                 warnings=tuple(self._warnings),
                 unknown=tuple(self._unknown),
                 damage=self._damage,
-                highest=self._highest,
+                highest=self._highest + self._lost,
+                damaged=tuple(self._damaged),
+                lost=self._lost,
+                has_damaged_tail=self._has_damaged_tail,
             )
         return self._state
 
     def _decode(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
         if raw.data is None:
-            return VoidEntry(raw.n, f"has {raw.size_bytes} bytes, too many for an entry")
+            reason = f"has {raw.size_bytes} bytes, too many for an entry"
+            return VoidEntry(raw.n, reason, is_damaged=True)
         if raw.is_sound:
             return decode_again(raw.data, raw.n)
         return decode_entry(raw.data, raw.n, self._head_digest, COLLECTION_KINDS)
@@ -176,8 +211,9 @@ class Fold:
         fields = entry.fields
         number, draft = fields["version"], fields.get("draft")
         expected = self._highest + 1
-        # C2: numbers are stated. Behind a hole a higher one is all that can be asked for.
-        if number != expected and not (self._damage and number > expected):
+        # C2: numbers are stated. Behind lost entries a higher one is all that can be asked for.
+        may_be_higher = self._damage is not None or number <= expected + self._lost
+        if number != expected and not (may_be_higher and number > expected):
             return f"states version v{number} where v{expected} is next"
         if draft is not None and self._drafts.get(draft, -1) is not None:
             return f"publishes draft {draft}, which is not open"
@@ -200,6 +236,7 @@ class Fold:
             draft=draft,
         )
         self._highest = number
+        self._lost = 0
         if draft is not None:
             self._drafts[draft] = number
         if fields["aliases"]:

@@ -35,6 +35,11 @@ class Foldable(Protocol):
         """Whether `mark_damage` or `skip_hole` was called."""
         ...
 
+    @property
+    def has_damaged_tail(self) -> bool:
+        """Whether the last entry applied is not what was written; the next may settle it."""
+        ...
+
     def apply(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
         """Continue by one entry."""
         ...
@@ -81,6 +86,7 @@ class FollowedLog(Generic[FoldType]):
         self.block: list[RawEntry] = []
         """The entries of the last, unfinished group of 64: the next rollup."""
         self._remembered = START
+        self._to_remember: list[RawEntry] = []
         self._unsound: set[int] = set()
         self.has_looked = False
         """Whether the storage was asked at all; an empty log has no head to show it."""
@@ -91,7 +97,7 @@ class FollowedLog(Generic[FoldType]):
 
         Cost: one scan, and one batch of reads if there is something new.
         """
-        if self.fold.is_damaged:
+        if self.fold.is_damaged or self.fold.has_damaged_tail:
             # Somebody may have repaired it.
             self._start_over()
         if not self.has_looked:
@@ -211,7 +217,10 @@ class FollowedLog(Generic[FoldType]):
     def _remember(self, entries: Sequence[RawEntry]) -> None:
         if self._replica is None or self.fold.is_damaged:
             return
-        if self.head != self._remembered:
-            rows = [(raw, raw.n not in self._unsound) for raw in entries]
+        self._to_remember.extend(entries)
+        # A damaged newest entry may yet be put right: only what is chained over stays as it is.
+        if self.head != self._remembered and not self.fold.has_damaged_tail:
+            rows = [(raw, raw.n not in self._unsound) for raw in self._to_remember]
             self._replica.extend(self._store_id, self.prefix, self._remembered, rows, self.head)
             self._remembered = self.head
+            self._to_remember = []

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from artstore import canonical, digest, limits, names
+from artstore import canonical, digest, limits, names, sealed
 from artstore.errors import DamagedDataError, InvalidInputError, LimitExceededError
 
 __all__ = [
@@ -92,6 +92,8 @@ class VoidEntry:
     reason: str
     is_chained: bool = True
     """False if `prev` alone is wrong: then the entry before may have been replaced."""
+    is_damaged: bool = False
+    """True for bytes that no writer wrote under this key: torn, flipped, misplaced, or garbage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,19 +277,23 @@ def decode_entry(
     Source: docs/format/log.md sections 2 and 4.
     """
     if len(data) > limits.ENTRY_MAX_BYTES:
-        return VoidEntry(n, f"has more than {limits.ENTRY_MAX_BYTES} bytes")
+        return VoidEntry(n, f"has more than {limits.ENTRY_MAX_BYTES} bytes", is_damaged=True)
     try:
         value = canonical.decode(data, what=f"log entry {n}")
     except DamagedDataError:
-        return VoidEntry(n, "is not JSON")
+        return VoidEntry(n, "is not JSON", is_damaged=True)
     if type(value) is not dict:
-        return VoidEntry(n, "is not a JSON object")
+        return VoidEntry(n, "is not a JSON object", is_damaged=True)
     version = value.pop("format", None)
     if type(version) is not int or version < 1:
-        return VoidEntry(n, "has no format number")
-    if version != FORMAT:
+        return VoidEntry(n, "has no format number", is_damaged=True)
+    is_whole = sealed.is_sealed(data, value)
+    if version != FORMAT and (is_whole or sealed.MEMBER not in value):
         # Nothing but the number is known of another format, its chain included.
         return UnknownEntry(n, f"of format {version}", must_understand=True)
+    if not is_whole:
+        return VoidEntry(n, "is not what was written", is_damaged=True)
+    del value[sealed.MEMBER]
     return _decode_v1(value, n, previous, kinds)
 
 
@@ -323,7 +329,7 @@ def _decode_v1(
     must, write = take("must_understand", None), take("write", None)
     time, by = take("time", None), take("by", None)
     if type(number) is not int or number != n:
-        return VoidEntry(n, "states another number")
+        return VoidEntry(n, "states another number", is_damaged=True)
     if type(kind) is not str or not kind or type(must) is not bool:
         return VoidEntry(n, "does not state its kind")
     if not (_is_digest(prev) and _is_push(write) and _is_time(time) and _is_author(by)):
@@ -366,9 +372,9 @@ def encode_entry(
         InvalidInputError: `value-invalid`, a field breaks the rules of its kind.
     """
     kind, fields = body
-    data = canonical.encode(
-        fields
-        | {
+    data = sealed.encode_sealed(
+        {
+            **fields,
             "format": FORMAT,
             "n": n,
             "prev": previous.hex(),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from artstore import canonical, clock
+from artstore import canonical, clock, sealed
 from artstore.chunks.cut import PARAMETERS
 from artstore.errors import (
     AlreadyExistsError,
@@ -55,19 +55,17 @@ def read_identity(storage: Storage) -> Identity:
             url=storage.url,
         ) from error
     value = canonical.decode(data, what=f"{IDENTITY_KEY} of {storage.url}")
-    if (
-        isinstance(value, dict)
-        and isinstance(value.get("format"), int)
-        and value["format"] > _FORMAT
-    ):
+    is_whole = sealed.is_sealed(data, value)
+    version = value.get("format") if isinstance(value, dict) else None
+    may_be_newer = is_whole or (isinstance(value, dict) and sealed.MEMBER not in value)
+    if may_be_newer and isinstance(version, int) and version > _FORMAT:
         raise UnsupportedFormatError(
-            f"the store at {storage.url} has format {value['format']}, "
-            f"this release reads {_FORMAT}",
+            f"the store at {storage.url} has format {version}, this release reads {_FORMAT}",
             code="format-unsupported",
             hint="upgrade artstore",
         )
     try:
-        if value["format"] != _FORMAT or value["digest"] != "blake3-256":
+        if not is_whole or value["format"] != _FORMAT or value["digest"] != "blake3-256":
             raise ValueError("format")
         return Identity(str(value["id"]), dict(value["chunker"]), str(value["created"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -88,7 +86,7 @@ def create_identity(storage: Storage) -> Identity:
         "created": clock.format_time(clock.now_seconds()),
     }
     try:
-        storage.create(IDENTITY_KEY, canonical.encode(value))
+        storage.create(IDENTITY_KEY, sealed.encode_sealed(value, what=IDENTITY_KEY))
     except AlreadyExistsError:
         return read_identity(storage)
     return read_identity(storage)

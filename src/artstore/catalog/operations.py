@@ -231,7 +231,8 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
     made = _made_before(request, state)
     if made is not None:
         return Settled(Published(made.version, is_repeated=True))
-    newest = state.latest
+    # Whether a newer one was lost is not known: then the same content is published again.
+    newest = None if state.is_in_doubt else state.latest
     if newest is not None and newest.digest == request.digest and request.draft is None:
         return _label_newest(request, newest)
     if request.draft is not None and state.drafts.get(request.draft, -1) is not None:

@@ -136,7 +136,13 @@ class CollectionState:
     unknown: tuple[UnknownEntry, ...] = ()
     damage: LogWarning | None = None
     highest: int = -1
-    """The highest version number ever given; the next one is one more."""
+    """The highest version number that may ever have been given; the next one is one more."""
+    damaged: tuple[int, ...] = ()
+    """Entries that are not what was written, or never were any: each may have been a fence."""
+    lost: int = 0
+    """How many of the numbers up to `highest` only damaged entries may have given."""
+    has_damaged_tail: bool = False
+    """Whether the newest entry is not what was written: nobody can tell what it changed."""
 
     @property
     def exists(self) -> bool:
@@ -175,6 +181,19 @@ class CollectionState:
         fold.apply(raw)
         return fold.state()
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """
+        Whether a damaged entry may say what is newest, or where an alias is.
+
+        The next version settles it: whoever publishes one has seen the damage.
+        """
+        return self.has_damaged_tail or self.lost > 0 or self._damage_of_entry is not None
+
+    @property
+    def _damage_of_entry(self) -> LogWarning | None:
+        return next((w for w in self.warnings if w.code == "log-entry-damaged"), None)
+
     def check_readable(self) -> None:
         """
         Refuse what only a newer release can read.
@@ -199,7 +218,7 @@ class CollectionState:
 
         Raises:
             UnsupportedFormatError: `entry-kind-unknown`.
-            DamagedDataError: `log-hole`, `log-rolled-back`.
+            DamagedDataError: `log-hole`, `log-rolled-back`, `log-entry-damaged`.
         """
         self.check_readable()
         if self.damage is not None:
@@ -224,6 +243,8 @@ class CollectionState:
         """
         found = self.versions.get(number)
         if found is None:
+            if number <= self.highest:
+                self.check_whole()
             raise NotFoundError(
                 f"{self.qualified_name} has no version v{number}; {self._what_exists()}",
                 code="version-not-found",
@@ -254,10 +275,12 @@ class CollectionState:
                 `alias-not-found`; the message names what exists.
             InvalidInputError: `digest-ambiguous`.
             UnsupportedFormatError: `entry-kind-unknown`.
+            DamagedDataError: `log-entry-damaged`, for all but an exact version.
         """
         self.check_readable()
         if version is not None:
             return self.version(version)
+        self.check_whole()
         if digest_prefix is not None:
             return self._by_digest(digest_prefix)
         if alias is None or alias == "latest":
@@ -274,6 +297,27 @@ class CollectionState:
                 code="alias-not-found",
             )
         return self.version(number)
+
+    def check_whole(self) -> None:
+        """
+        Refuse to say what is newest, or not there, while an entry that may say so is damaged.
+
+        Raises:
+            DamagedDataError: `log-entry-damaged`.
+        """
+        if not self.is_in_doubt:
+            return
+        warning = self._damage_of_entry
+        n = self.damaged[-1] if warning is None else warning.n
+        way_out = "put the entry back from a copy"
+        raise DamagedDataError(
+            f"entry {n} of the log of {self.qualified_name} is damaged: which version is meant "
+            f"cannot be told; {self._what_exists()}",
+            code="log-entry-damaged",
+            hint=f"name a version by its number, {self.name}:vN; {way_out}"
+            + ("" if warning is not None else ", or push the newest content again"),
+            n=n,
+        )
 
     def resolve_name(self, name: ArtifactName) -> VersionState:
         """`resolve` for a parsed name."""

@@ -166,8 +166,7 @@ def expand(
     for ref, data in zip(refs, read(refs), strict=True):
         where = f"chunk list {ref.digest.hex()[:16]}"
         below = decode_node(bytes(data), where=where)
-        spans = [child.span_bytes for child in below]
-        if sum(spans) != ref.span_bytes or not spans or 0 in spans:
+        if not below or sum(child.span_bytes for child in below) != ref.span_bytes:
             raise _spans_damaged(where)
         yield from expand(below, level - 1, read)
 

@@ -30,6 +30,7 @@ from artstore.packs.reader import batches, decode_ref
 from artstore.transfer.cachefill import CacheFiller
 from artstore.transfer.hashing import read_blocks
 from artstore.transfer.links import LinkMode
+from artstore.transfer.oldfile import OldFile, OldFileDiffersError, Run
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.target import TargetDirectory
@@ -41,6 +42,10 @@ _BATCH_BYTES: Final = 2 * limits.MIB
 _BATCH_FILES: Final = 64
 _AHEAD_BATCHES: Final = 8
 _BAD_CONTENT: Final = (DamagedDataError, LimitExceededError, UnsupportedFormatError)
+
+
+ReadStored = Callable[[Sequence[ChunkRef]], list[Buffer]]
+"""The stored form of chunks, in order."""
 
 
 class Fetcher:
@@ -158,7 +163,7 @@ class Fetcher:
         try:
             try:
                 self._deliver(entry, partial(self._large_buffers, entry, old))
-            except _OldFileDiffersError:
+            except OldFileDiffersError:
                 # Somebody changed the file since it was checked out.
                 self._deliver(entry, partial(self._large_buffers, entry, None))
         finally:
@@ -166,7 +171,7 @@ class Fetcher:
                 old.close()
         self._meter.add(1, 0)
 
-    def _large_buffers(self, entry: Entry, old: _OldFile | None) -> Iterator[Buffer]:
+    def _large_buffers(self, entry: Entry, old: OldFile | None) -> Iterator[Buffer]:
         refs = self._manifest.chunks(entry)
         for buffer in file_buffers(entry, refs, self._stored, self._workers, old):
             self._meter.add(0, len(buffer))
@@ -176,19 +181,16 @@ class Fetcher:
         self.read_bytes += sum(ref.stored_bytes for ref in refs)
         return self._place.packs.stored(refs)
 
-    def _old_file(self, entry: Entry) -> _OldFile | None:
+    def _old_file(self, entry: Entry) -> OldFile | None:
         if self._base is None:
             return None
         try:
             before = self._base.entry(entry.path)
             if before.kind != FILE:
                 return None
-            places: dict[bytes, int] = {}
-            offset = 0
-            for ref in self._base.chunks(before):
-                places[ref.digest] = offset
-                offset += ref.plain_bytes
-            return _OldFile(self._target.open_file(entry.path), places)
+            # Read before the file is opened: a damaged list must not leave it open.
+            places = OldFile.places_of(self._base.chunks(before))
+            return OldFile(self._target.open_file(entry.path), places)
         except ArtstoreError:
             return None
 
@@ -213,35 +215,12 @@ class Fetcher:
         self._meter.add(1, entry.size_bytes)
 
 
-class _OldFileDiffersError(Exception):
-    """The old file did not hold what the version it came from says."""
-
-
-class _OldFile:
-    """A file of the version before, open for reading: where each of its chunks stands."""
-
-    def __init__(self, descriptor: int, places: dict[bytes, int]) -> None:
-        self._descriptor = descriptor
-        self._places = places
-
-    def read(self, ref: ChunkRef) -> bytes | None:
-        """The plain bytes, not verified, or None if the old file had no such chunk."""
-        offset = self._places.get(ref.digest)
-        if offset is None:
-            return None
-        data = os.pread(self._descriptor, ref.plain_bytes, offset)
-        return data if len(data) == ref.plain_bytes else None
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
 def file_buffers(
     entry: Entry,
     refs: Iterator[ChunkRef],
-    read_stored: Callable[[Sequence[ChunkRef]], list[Buffer]],
+    read_stored: ReadStored,
     workers: Executor | None,
-    old: _OldFile | None = None,
+    old: OldFile | None = None,
 ) -> Iterator[Buffer]:
     """
     The plain bytes of a large file in order; the digest of the whole is checked at the end.
@@ -252,46 +231,52 @@ def file_buffers(
         DamagedDataError: with `path`; what was yielded before must be thrown away.
     """
     hasher = Hasher()
-
-    def fetch(batch: list[ChunkRef]) -> list[tuple[ChunkRef, Buffer | None, Buffer]]:
-        plain = [old.read(ref) if old is not None else None for ref in batch]
-        missing = [ref for ref, data in zip(batch, plain, strict=True) if data is None]
-        stored = iter(read_stored(missing)) if missing else iter(())
-        return [
-            (ref, data, b"" if data is not None else next(stored))
-            for ref, data in zip(batch, plain, strict=True)
-        ]
-
     try:
-        for window in _ahead(fetch, batches(refs), workers):
-            for ref, plain, stored in window:
-                # Not verified chunk by chunk: the digest of the whole file follows.
-                data = plain if plain is not None else decode_ref(ref, stored, verify=False)
-                hasher.update(data)
-                yield data
+        if old is None:
+            parts = _stored_parts(refs, read_stored, workers)
+        else:
+            parts = _mixed_parts(refs, read_stored, old)
+        for data in parts:
+            hasher.update(data)
+            yield data
     except _BAD_CONTENT as error:
         raise _naming(error, entry) from error
     if hasher.digest() != entry.digest:
         if old is not None:
-            raise _OldFileDiffersError
+            raise OldFileDiffersError
         raise _content_error(entry, hasher.digest())
 
 
-def _ahead(
-    fetch: Callable[[list[ChunkRef]], list[tuple[ChunkRef, Buffer | None, Buffer]]],
-    windows: Iterator[list[ChunkRef]],
-    workers: Executor | None,
-) -> Iterator[list[tuple[ChunkRef, Buffer | None, Buffer]]]:
-    if workers is None:
-        yield from map(fetch, windows)
-        return
-    coming: deque[Future[list[tuple[ChunkRef, Buffer | None, Buffer]]]] = deque()
-    for window in windows:
-        coming.append(workers.submit(fetch, window))
+def _mixed_parts(
+    refs: Iterator[ChunkRef], read_stored: ReadStored, old: OldFile
+) -> Iterator[Buffer]:
+    for piece in old.pieces(refs):
+        if isinstance(piece, Run):
+            yield from old.read(piece)
+        else:
+            yield from _decoded_window(piece, read_stored(piece))
+
+
+def _stored_parts(
+    refs: Iterator[ChunkRef], read_stored: ReadStored, workers: Executor | None
+) -> Iterator[Buffer]:
+    coming: deque[tuple[list[ChunkRef], Future[list[Buffer]]]] = deque()
+    for window in batches(refs):
+        if workers is None:
+            yield from _decoded_window(window, read_stored(window))
+            continue
+        coming.append((window, workers.submit(read_stored, window)))
         if len(coming) > 1:
-            yield coming.popleft().result()
-    while coming:
-        yield coming.popleft().result()
+            ready, future = coming.popleft()
+            yield from _decoded_window(ready, future.result())
+    for ready, future in coming:
+        yield from _decoded_window(ready, future.result())
+
+
+def _decoded_window(refs: Sequence[ChunkRef], stored: Sequence[Buffer]) -> Iterator[Buffer]:
+    for ref, data in zip(refs, stored, strict=True):
+        # Not verified chunk by chunk: the digest of the whole file follows.
+        yield decode_ref(ref, data, verify=False)
 
 
 def _decoded(entry: Entry, pieces: list[Buffer]) -> Iterator[Buffer]:

@@ -33,6 +33,8 @@ WHOLE_READ_BYTES: Final = 4 * limits.MIB
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _ATTEMPTS: Final = 2
+_GROWN_BYTES: Final = 4 * WHOLE_READ_BYTES
+"""A file that was small when it was found and is larger now is not read in one call."""
 
 IsKnown = Callable[[bytes], bool]
 """Whether a chunk of this digest need not be stored; may be asked by many threads."""
@@ -116,6 +118,8 @@ def read_whole(found: Found, is_known: IsKnown) -> Ingested:
         for _ in range(_ATTEMPTS):
             began_ns = clock.now_nanoseconds()
             before = os.fstat(descriptor)
+            if before.st_size > _GROWN_BYTES:
+                break
             # One byte more than expected shows a file that grew.
             data = os.pread(descriptor, before.st_size + 1, 0)
             after = os.fstat(descriptor)

@@ -77,9 +77,14 @@ class _Push:
         state = catalog.writable_state(spec.project, spec.name)
         newest = state.latest
         digest = None
+        if state.is_in_doubt:
+            self._warn(
+                f"entry {state.damaged[-1]} of the log of {state.qualified_name} is damaged; "
+                "what it changed, a version or an alias, is lost"
+            )
         if newest is not None or self._on_progress is not None:
             digest = self._walked.digest_if_known()
-        if newest is not None and digest is not None and digest.hex() == newest.digest:
+        if newest is not None and digest is not None and _is_same(state, newest, digest.hex()):
             return self._unchanged(state, newest)
         # Imported only when there is something to send: 40 ms that an unchanged push saves.
         from artstore.catalog.fences import PushStart
@@ -112,7 +117,8 @@ class _Push:
                 hint="is everything ignored? `art push -v` tells what was skipped",
             )
         newest = transfer.newest
-        if newest is not None and digest == newest.digest and transfer.is_spent_for_nothing():
+        is_unchanged = newest is not None and _is_same(state, newest, digest)
+        if newest is not None and is_unchanged and transfer.is_spent_for_nothing():
             self._place.statcache.save()
             return self._unchanged(state, newest, transfer)
         type_name = spec.type or state.type or DEFAULT_TYPE
@@ -258,6 +264,11 @@ class _Walked:
                 yield kept.pop()
             return
         yield from scan(self._sources, content_root=self._place.content_root, on_warning=self._warn)
+
+
+def _is_same(state: CollectionState, newest: VersionState, digest: str) -> bool:
+    """Whether nothing is to be published: never while it is not known what is newest."""
+    return not state.is_in_doubt and newest.digest == digest
 
 
 def _silent(_message: str) -> None:

@@ -50,6 +50,8 @@ Two ticks of the slowest kernel clock (100 Hz). A file's mtime is set back by
 this, so that any change after ours has another mtime, see `statcache`.
 """
 
+_WRITE_BACK_BYTES: Final = 32 * 1024 * 1024
+
 Make = Callable[[int, str], None]
 """Makes a file under the name given, below the directory descriptor given."""
 
@@ -155,10 +157,15 @@ class TargetDirectory:
                 parent, name = self._parent_again(path)
                 fd = os.open(temporary, CREATE_FLAGS, mode, dir_fd=parent)
             try:
+                started = total = 0
                 for buffer in buffers:
                     written = os.write(fd, buffer)
                     if written != len(buffer):
                         _write_rest(fd, buffer, written)
+                    total += len(buffer)
+                    if total - started >= _WRITE_BACK_BYTES:
+                        _begin_write_back(fd, started, total - started, parent, name)
+                        started = total
                 changed_ns = int(clock.now_seconds() * 1e9) - BACKDATE_NS
                 os.utime(fd, ns=(changed_ns, changed_ns))
                 self._move(parent, temporary, name)
@@ -430,3 +437,19 @@ def _occupied(shown: str, reason: str) -> StateError:
         code="target-occupied",
         hint="Move it away, or pull with --delete.",
     )
+
+
+def _begin_write_back(fd: int, offset: int, length: int, parent: int, name: str) -> None:
+    """
+    Let the kernel start writing a large file that will take another one's place.
+
+    ext4 writes all of a file that is renamed over another before the rename is
+    done: for 2 GiB that was 1.5 s in which nothing else happened. A file in a new
+    place is left to the kernel, as `cp` does.
+    """
+    advise = getattr(os, "posix_fadvise", None)
+    if advise is None:
+        return
+    with suppress(OSError):
+        os.stat(name, dir_fd=parent, follow_symlinks=False)
+        advise(fd, offset, length, os.POSIX_FADV_DONTNEED)

@@ -11,6 +11,7 @@ from typing import Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
+from artstore.catalog.fences import UpkeepLog
 from artstore.catalog.fold import Fold
 from artstore.catalog.format import collection_prefix, entry_key
 from artstore.catalog.identity import IDENTITY_KEY, read_identity
@@ -223,6 +224,8 @@ class _Check:
 
     def upkeep(self) -> None:
         try:
+            # First by the entries themselves, as for collections.
+            UpkeepLog(self._storage, None, "").refresh()
             self._catalog.upkeep_state()
         except ArtstoreError as error:
             self._found(str(error.context.get("key", "upkeep/")), error.message)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import DamagedDataError
 from artstore.manifests.entry import Entry
 from artstore.manifests.reader import Manifest
 from artstore.manifests.tree import decode_node
@@ -40,18 +41,46 @@ def version_refs(manifest: Manifest, packs: PackReader) -> Iterator[tuple[Entry 
     an entry), chunk lists and chunks of files.
 
     Raises:
-        DamagedDataError: at the first list that cannot be read.
+        DamagedDataError: at the first list that cannot be read, or does not make
+            up what it stands for.
+    Cost: each chunk list is read once, however often it is named: a few lists
+        that name one another could stand for more chunks than there are atoms.
     """
     for ref in (*manifest.list_refs(), *manifest.segment_refs()):
         yield None, ref
+    seen: set[tuple[bytes, int, int]] = set()
     for entry in manifest.entries():
-        for ref in _below(entry.chunks, entry.level, packs):
+        if entry.chunks and sum(ref.span_bytes for ref in entry.chunks) != entry.size_bytes:
+            raise _damaged(f"chunks of {entry.path!r}")
+        for ref in entry.chunks:
             yield entry, ref
+            for below in _below(ref, entry, packs, seen):
+                yield entry, below
 
 
-def _below(refs: tuple[ChunkRef, ...], level: int, packs: PackReader) -> Iterator[ChunkRef]:
-    for ref in refs:
-        yield ref
-        if level:
-            node = decode_node(bytes(packs.chunk(ref)), where="a chunk list")
-            yield from _below(tuple(node), level - 1, packs)
+def _below(
+    top: ChunkRef,
+    entry: Entry,
+    packs: PackReader,
+    seen: set[tuple[bytes, int, int]],
+) -> Iterator[ChunkRef]:
+    pending = [(top, entry.level)]
+    while pending:
+        ref, level = pending.pop()
+        if not level:
+            if ref.span_bytes != ref.plain_bytes:
+                raise _damaged(f"chunks of {entry.path!r}")
+            continue
+        place = (ref.pack, ref.ordinal, level)
+        if place in seen:
+            continue
+        seen.add(place)
+        node = decode_node(bytes(packs.chunk(ref)), where=f"a chunk list of {entry.path!r}")
+        if sum(child.span_bytes for child in node) != ref.span_bytes:
+            raise _damaged(f"chunks in a list of {entry.path!r}")
+        yield from node
+        pending += [(child, level - 1) for child in node]
+
+
+def _damaged(what: str) -> DamagedDataError:
+    return DamagedDataError(f"{what} do not add up", code="manifest-damaged")

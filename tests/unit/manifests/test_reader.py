@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -27,6 +28,8 @@ from artstore.storage.meter import MeteredStorage
 from artstore.testing.faults import FaultPlan, FaultyStorage
 from tests.unit.packs.making import PUSH, Push, Version, content, noise, open_version
 
+T = TypeVar("T")
+
 
 @pytest.fixture
 def storage() -> MeteredStorage:
@@ -37,12 +40,24 @@ def path_of(number: int) -> str:
     return f"d{number // 1000:03}/f{number:06}"
 
 
-def version_of(storage: MeteredStorage, count: int, **options: int) -> str:
+def version_of(
+    storage: MeteredStorage,
+    count: int,
+    *,
+    inline_bytes: int = limits.INLINE_SEGMENTS_BYTES,
+    root_segments: int = 8192,
+) -> str:
     push = Push(storage)
-    version = Version(push, **options)
+    version = Version(push, inline_bytes=inline_bytes, root_segments=root_segments)
     for i in range(count):
         version.add(push.file(path_of(i), noise(100, str(i))))
     return version.finish()
+
+
+def take(found: Iterator[T], given: list[T]) -> None:
+    """Keep what comes before an error, which `list()` would lose."""
+    for one in found:
+        given.append(one)  # noqa: PERF402
 
 
 def reads(storage: MeteredStorage) -> tuple[int, int, int]:
@@ -220,15 +235,11 @@ def test_a_flipped_bit_of_a_segment_stops_the_listing_there() -> None:
     damaged_ref = open_version(memory, key)[0].segment_refs()[2]
     bit = 8 * (damaged_ref.offset_bytes + damaged_ref.stored_bytes // 2)
     faulty = FaultyStorage(memory, FaultPlan(flip_bit_in="packs/", flip_bit_at=bit))
-    seen: list[str] = []
+    given: list[Entry] = []
     with pytest.raises(DamagedDataError):
-        seen.extend(entry.path for entry in open_version(faulty, key)[0].entries())
-    paths = []
-    with pytest.raises(DamagedDataError):
-        for entry in open_version(faulty, key)[0].entries():
-            paths.append(entry.path)  # noqa: PERF402 - what came before the error counts
-    assert paths == [path_of(i) for i in range(len(paths))]
-    assert paths
+        take(open_version(faulty, key)[0].entries(), given)
+    assert given
+    assert [entry.path for entry in given] == [path_of(i) for i in range(len(given))]
 
 
 @pytest.mark.parametrize(
@@ -440,13 +451,8 @@ def test_chunks_that_do_not_make_up_their_file_are_damage(
     entry = Entry("f", FILE, size_bytes, bytes(32), False, tuple(refs))
     manifest = forged_version(storage, [[entry]])
     given: list[ChunkRef] = []
-
-    def take(chunks: Iterator[ChunkRef]) -> None:
-        for ref in chunks:
-            given.append(ref)  # noqa: PERF402 - what came before the error counts
-
     with pytest.raises(DamagedDataError, match="'f'"):
-        take(manifest.chunks(manifest.entry("f")))
+        take(manifest.chunks(manifest.entry("f")), given)
     # Never more than the file is said to have: that much room was looked for.
     assert sum(ref.plain_bytes for ref in given) <= size_bytes
 

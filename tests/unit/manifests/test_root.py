@@ -30,10 +30,11 @@ SEGMENTS = [SegmentRef(make_ref(0), "a/b", 512), SegmentRef(make_ref(1), "\u00e9
 NO_SEGMENTS = encode_segment_list([], 0)
 
 
-def forged(body: bytes, text: bytes = b'{"format":1}', **says: int) -> bytes:
+def forged(body: bytes, text: bytes = b'{"format":1}', says: dict[str, int] | None = None) -> bytes:
     """A root with any body and header, and any lengths in its head."""
     kind, stored = codec.encode(body, sampled=False)
-    said = {"header": len(text), "stored": len(stored), "plain": len(body), "codec": kind, **says}
+    said = {"header": len(text), "stored": len(stored), "plain": len(body), "codec": kind}
+    said |= says or {}
     return struct.pack("<8sIIIB", b"ARTROOT1", *said.values()) + text + bytes(stored)
 
 
@@ -108,7 +109,7 @@ def test_lengths_beyond_the_limits_are_refused_before_anything_is_read(
     says: dict[str, int],
 ) -> None:
     with pytest.raises(LimitExceededError):
-        decode_root(forged(NO_SEGMENTS + bytes(4), **says), where="it")
+        decode_root(forged(NO_SEGMENTS + bytes(4), says=says), where="it")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_lengths_beyond_the_limits_are_refused_before_anything_is_read(
 )
 def test_lengths_that_disagree_are_damage(says: dict[str, int]) -> None:
     with pytest.raises(DamagedDataError):
-        decode_root(forged(NO_SEGMENTS + bytes(4), **says), where="it")
+        decode_root(forged(NO_SEGMENTS + bytes(4), says=says), where="it")
 
 
 def test_every_byte_cut_off_is_noticed() -> None:

@@ -348,8 +348,7 @@ def test_more_segments_than_a_root_takes_are_listed_in_lists(
 
 
 def test_a_change_rewrites_one_list_of_segments(storage: MemoryStorage) -> None:
-    options = {"inline_bytes": 0, "root_segments": 8}
-    key, _ = push_files(storage, 12_000, **options)
+    key, _ = push_files(storage, 12_000, inline_bytes=0, root_segments=8)
     before, _ = open_version(storage, key)
     _, again = push_files(
         storage,
@@ -358,7 +357,8 @@ def test_a_change_rewrites_one_list_of_segments(storage: MemoryStorage) -> None:
         changed=frozenset({5000}),
         known=known_of(before),
         parent=before,
-        **options,
+        inline_bytes=0,
+        root_segments=8,
     )
     stored = chunks_by_kind(storage, again)
     assert [len(stored[kind]) for kind in (KIND_FILE, KIND_SEGMENT, KIND_SEGMENT_LIST)] == [1, 1, 1]

@@ -95,10 +95,21 @@ class Version:
     """Writes one version: entries in, the key of its root out."""
 
     def __init__(
-        self, push: Push, known: Mapping[bytes, ChunkRef] | None = None, **options: int
+        self,
+        push: Push,
+        known: Mapping[bytes, ChunkRef] | None = None,
+        *,
+        inline_bytes: int = limits.INLINE_SEGMENTS_BYTES,
+        root_segments: int = 8192,
     ) -> None:
         self.push = push
-        self.writer = ManifestWriter(push.data, push.stream, known or {}, **options)
+        self.writer = ManifestWriter(
+            push.data,
+            push.stream,
+            known or {},
+            inline_bytes=inline_bytes,
+            root_segments=root_segments,
+        )
 
     def add(self, *entries: Entry) -> Version:
         for entry in entries:

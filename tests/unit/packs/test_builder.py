@@ -106,6 +106,15 @@ def test_a_chunk_is_found_before_and_after_its_pack_is_closed() -> None:
     assert push.data.find(digest_of(b"other")) is None
 
 
+def test_a_chunk_that_is_stored_twice_is_found_at_its_first_place() -> None:
+    push = Push(MemoryStorage())
+    first = push.chunk(b"twice")
+    push.chunk(b"between")
+    second = push.data.add(first.digest, 0, b"twice", 5)
+    assert second.ordinal == 2
+    assert push.data.find(first.digest) == first
+
+
 def test_placeholders_of_the_streams_of_one_push_are_never_the_same() -> None:
     push = Push(MemoryStorage())
     streams = [push.stream() for _ in range(3)]

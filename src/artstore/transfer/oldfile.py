@@ -1,0 +1,105 @@
+"""
+A file of the version checked out before, as a source of chunks for the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from artstore import limits
+from artstore.packs.locator import ChunkRef
+
+__all__ = ["OldFile", "OldFileDiffersError", "Run"]
+
+_RUN_BYTES: Final = 1 * limits.MIB
+"""Read, hashed and written while it is still in the processor's cache."""
+
+
+class OldFileDiffersError(Exception):
+    """The old file does not hold what the version it came from says."""
+
+
+class Run(NamedTuple):
+    """Bytes of the old file that successive chunks of the new one consist of."""
+
+    offset_bytes: int
+    length_bytes: int
+
+
+class OldFile:
+    """
+    The old file, open for reading.
+
+    Nothing read from it is believed: whoever assembles the new file checks the
+    digest of the whole.
+
+    Args:
+        descriptor: closed by `close`.
+        places: where each chunk stands in it, by digest.
+    """
+
+    def __init__(self, descriptor: int, places: Mapping[bytes, int]) -> None:
+        self._descriptor = descriptor
+        self._places = places
+        self._buffer = memoryview(bytearray(_RUN_BYTES))
+
+    @staticmethod
+    def places_of(chunks: Iterable[ChunkRef]) -> dict[bytes, int]:
+        """The place of each of a file's chunks, given in order. Memory: 200 bytes a chunk."""
+        places: dict[bytes, int] = {}
+        offset = 0
+        for ref in chunks:
+            places[ref.digest] = offset
+            offset += ref.plain_bytes
+        return places
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    def pieces(self, refs: Iterable[ChunkRef]) -> Iterator[Run | list[ChunkRef]]:
+        """The new file in order: runs of the old one, and chunks that it does not have."""
+        run: Run | None = None
+        missing: list[ChunkRef] = []
+        for ref in refs:
+            offset = self._places.get(ref.digest)
+            if offset is None:
+                if run is not None:
+                    yield run
+                    run = None
+                missing.append(ref)
+                if sum(item.plain_bytes for item in missing) >= limits.READ_WINDOW_BYTES:
+                    yield missing
+                    missing = []
+                continue
+            if missing:
+                yield missing
+                missing = []
+            if run is not None and offset == run.offset_bytes + run.length_bytes:
+                run = Run(run.offset_bytes, run.length_bytes + ref.plain_bytes)
+            else:
+                if run is not None:
+                    yield run
+                run = Run(offset, ref.plain_bytes)
+        if run is not None:
+            yield run
+        if missing:
+            yield missing
+
+    def read(self, run: Run) -> Iterator[memoryview]:
+        """
+        The bytes of a run in parts; each part is valid until the next is asked for.
+
+        Raises:
+            OldFileDiffersError: the file is shorter than it was.
+        """
+        offset, end = run.offset_bytes, run.offset_bytes + run.length_bytes
+        while offset < end:
+            part = self._buffer[: min(_RUN_BYTES, end - offset)]
+            count = os.preadv(self._descriptor, [part], offset)
+            if not count:
+                raise OldFileDiffersError
+            yield part[:count]
+            offset += count
