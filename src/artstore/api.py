@@ -315,7 +315,10 @@ class Store:
         problems: list[EntryProblem]
         if directory is None:
             _, _, problems = verify_version(
-                manifest, place.packs, on_verified=lambda size: meter.add(1, size)
+                manifest,
+                place.packs,
+                digest=version.digest,
+                on_verified=lambda size: meter.add(1, size),
             )
         else:
             from artstore.transfer.verifydir import verify_directory

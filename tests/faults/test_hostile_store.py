@@ -59,9 +59,7 @@ class HostileStore:
 
     def pack(self, *chunks: tuple[bytes, int, bytes, int]) -> list[ChunkRef]:
         """Store chunks as (digest, codec, stored, plain bytes) in one pack."""
-        stream = PackStream(
-            lambda key, parts: self.storage.create(key, parts), PUSH_ID, self._resolved
-        )
+        stream = PackStream(self.storage.create, PUSH_ID, self._resolved)
         refs = [stream.add(*chunk) for chunk in chunks]
         stream.close_pack()
         return [ref._replace(pack=self._resolved[ref.pack]) for ref in refs]

@@ -146,8 +146,8 @@ def noted(journals: Path) -> list[str]:
     keys = []
     for file in journals.rglob("*.journal"):
         for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
-            if line.endswith("\n") and (key := json.loads(line).get("stored")):
-                keys.append(key)
+            record = json.loads(line) if line.endswith("\n") else {}
+            keys += [record["stored"]] if "stored" in record else []
     return keys
 
 

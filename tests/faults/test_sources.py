@@ -298,7 +298,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)  # noqa: S607 - the one of this system
+        subprocess.run(["umount", place], check=True)
 
 
 def test_a_full_store_names_itself_and_the_push_can_be_finished(

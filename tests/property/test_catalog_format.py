@@ -23,7 +23,7 @@ from artstore.catalog.format import (
 from artstore.catalog.rollups import decode_rollup, encode_rollup
 from artstore.catalog.state import CollectionState
 from artstore.errors import DamagedDataError
-from tests.unit.catalog.logs import TIME, root_of
+from tests.unit.catalog.logs import TIME, flipped, resealed, root_of
 
 hexes = st.text("0123456789abcdef", min_size=64, max_size=64)
 pushes = st.text("0123456789abcdef", min_size=16, max_size=16)
@@ -149,10 +149,21 @@ def test_any_value_in_any_field_is_read_as_something(body: Any, field: str, valu
     data = encode_entry(
         body, n=0, previous=bytes(32), write="0" * 16, time=TIME, by="a", kinds=COLLECTION_KINDS
     )
-    changed = json.dumps(json.loads(data) | {field: value}).encode()
-    fold = Fold(CollectionState("p", "c"))
-    fold.apply(RawEntry.of(0, changed))
-    fold.state()
+    changed = json.loads(data) | {field: value}
+    for hostile in (resealed(changed), json.dumps(changed).encode()):
+        fold = Fold(CollectionState("p", "c"))
+        fold.apply(RawEntry.of(0, hostile))
+        fold.state()
+
+
+@given(body=bodies(FIELDS), at=st.floats(0, 1, exclude_max=True))
+def test_an_entry_with_a_flipped_bit_is_damaged(body: Any, at: float) -> None:
+    data = encode_entry(
+        body, n=0, previous=bytes(32), write="0" * 16, time=TIME, by="a", kinds=COLLECTION_KINDS
+    )
+    entry = decode_entry(flipped(data, int(8 * len(data) * at)), 0, bytes(32), COLLECTION_KINDS)
+    assert isinstance(entry, VoidEntry)
+    assert entry.is_damaged
 
 
 @given(parts=st.lists(st.binary(max_size=50), min_size=64, max_size=64), level=st.integers(1, 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from artstore.catalog.operations import (
     TagRequest,
 )
 from artstore.catalog.state import CollectionState
-from artstore.errors import ArtstoreError
+from artstore.errors import ArtstoreError, DamagedDataError
 from artstore.storage.memory import MemoryStorage
 from tests.unit.catalog.logs import LogWriter, catalog_of, fold_of, publish, version_fields
 
@@ -35,30 +36,48 @@ steps = st.one_of(
 def history(drawn: list[Any]) -> LogWriter:
     log = LogWriter()
     log.create()
-    highest = -1
+    highest, lost = -1, 0
     for kind, *rest in drawn:
         if kind == "publish":
-            highest += 1
+            # Each piece of garbage may have been a version: its number is skipped (C2).
+            highest += 1 + lost
+            lost = 0
             log.publish(highest, aliases=rest[0])
         elif kind in {"alias", "tag"}:
             log.add(kind, version=rest[0], add=rest[1], remove=rest[2])
         elif kind == "garbage":
             log.add_raw(rest[0])
+            lost += 1
         elif kind == "fence":
             log.add("fence", plan=rest[0])
         elif kind == "wrong number":
-            log.add("publish", **version_fields(highest + 2 + rest[0]))
+            log.add("publish", **version_fields(highest + lost + 2 + rest[0]))
         else:
             log.add(kind, version=rest[0])
     return log
+
+
+def numbers_of(drawn: list[Any]) -> tuple[list[int], int]:
+    """The numbers that versions get, and how many may have been lost behind the last of them."""
+    found: list[int] = []
+    lost = 0
+    for kind, *_ in drawn:
+        if kind == "publish":
+            found.append(max(found, default=-1) + 1 + lost)
+            lost = 0
+        lost += kind == "garbage"
+    return found, lost
 
 
 @given(drawn=st.lists(steps, max_size=25))
 def test_every_state_is_consistent(drawn: list[Any]) -> None:
     log = history(drawn)
     state = log.state()
-    assert list(state.versions) == list(range(len(state.versions)))
-    assert state.highest == len(state.versions) - 1
+    numbers_given, lost = numbers_of(drawn)
+    assert list(state.versions) == numbers_given
+    assert state.highest == max(numbers_given, default=-1) + lost
+    assert state.damage is None
+    assert state.is_in_doubt == (lost > 0)
     held = {alias: v.version for v in state.versions.values() for alias in v.aliases}
     assert held == dict(state.aliases)
     assert all(state.versions[number].is_live for number in held.values())
@@ -81,6 +100,30 @@ def test_a_log_read_at_once_in_steps_or_from_the_replica_gives_one_state(drawn: 
     assert state == log.state()
     known = [replace(raw, is_sound=raw.n not in void) for raw in log.raws]
     assert fold_of(known) == state
+
+
+@given(drawn=st.lists(steps, max_size=15), at=st.integers(0, 15), bit=st.integers(0, 10**6))
+def test_no_flipped_bit_lets_an_older_version_be_taken_for_the_newest(
+    drawn: list[Any], at: int, bit: int
+) -> None:
+    log = history(drawn)
+    before = log.state()
+    n = at % log.n
+    data = log.raws[n].data
+    # Garbage tells nothing of the entry before it, nor has empty garbage a bit.
+    if not data or (n + 1 < log.n and n + 1 in before.damaged):
+        return
+    log.damage(n, bit % (8 * len(data)))
+    state = log.state()
+    assert state.is_in_doubt
+    assert n in state.damaged
+    for version in state.versions.values():
+        assert version.digest == before.versions[version.version].digest
+    for number in before.versions.keys() - state.versions.keys():
+        with pytest.raises(DamagedDataError):
+            state.resolve(version=number)
+    with pytest.raises(DamagedDataError):
+        state.resolve()
 
 
 requests = st.lists(

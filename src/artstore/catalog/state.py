@@ -243,7 +243,9 @@ class CollectionState:
         """
         found = self.versions.get(number)
         if found is None:
-            if number <= self.highest:
+            # Behind a lost entry, or without the first, other entries may be void that were not.
+            is_lost = self._damage_of_entry is not None or not self.exists
+            if number <= self.highest or is_lost:
                 self.check_whole()
             raise NotFoundError(
                 f"{self.qualified_name} has no version v{number}; {self._what_exists()}",

@@ -21,6 +21,7 @@ __all__ = [
     "REFERENCE",
     "SYMLINK",
     "TABLE",
+    "UNKNOWN_PREFIX",
     "ArtifactHasher",
     "Entry",
     "artifact_digest",
@@ -133,6 +134,15 @@ _DOMAIN: Final = b"artstore artifact digest v1\0"
 _KIND_NUMBERS_IN_DIGEST: Final = {**_KIND_NUMBERS, LINK: _KIND_NUMBERS[FILE]}
 
 
+UNKNOWN_PREFIX: Final = "unknown-"
+"""Kinds that this release does not know and may pass over are named by their number."""
+
+
+def _number_in_digest(kind: str) -> int:
+    number = _KIND_NUMBERS_IN_DIGEST.get(kind)
+    return int(kind.removeprefix(UNKNOWN_PREFIX)) if number is None else number
+
+
 class ArtifactHasher:
     """
     The artifact digest, entry by entry in manifest order.
@@ -154,7 +164,7 @@ class ArtifactHasher:
         self._last = path
         name = path.encode("utf-8")
         pending = self._pending
-        pending.append(_RECORD.pack(len(name), _KIND_NUMBERS_IN_DIGEST[kind], executable))
+        pending.append(_RECORD.pack(len(name), _number_in_digest(kind), executable))
         pending.append(name)
         pending.append(digest)
         # One update per thousand entries.

@@ -38,7 +38,7 @@ from artstore.columns import (
 )
 from artstore.digest import DIGEST_BYTES
 from artstore.errors import DamagedDataError, LimitExceededError, UnsupportedFormatError
-from artstore.manifests.entry import KINDS, Entry
+from artstore.manifests.entry import KINDS, UNKNOWN_PREFIX, Entry
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reflist import decode_refs, encode_refs, encoded_size
 
@@ -49,7 +49,6 @@ _HEAD: Final = struct.Struct("<4sIII")
 _FIXED_BYTES: Final = 1 + 1 + 8 + 4 + DIGEST_BYTES
 _KIND_NUMBERS: Final = {name: number for number, name in KINDS.items()}
 _EXECUTABLE, _MUST_UNDERSTAND, _OWN_DIGEST = 1, 2, 4
-_UNKNOWN_PREFIX: Final = "unknown-"
 _INDEX: Final = re.compile("0|[1-9][0-9]{0,3}")
 
 
@@ -214,7 +213,7 @@ def _build(
                     hint="upgrade artstore",
                     path=path,
                 )
-            kind = f"{_UNKNOWN_PREFIX}{number}"
+            kind = f"{UNKNOWN_PREFIX}{number}"
         level = flag >> 4 & 7
         if level > limits.TREE_MAX_LEVELS:
             raise _damaged(where, f"{level} levels")

@@ -35,6 +35,7 @@ from artstore.packs.locator import PACK_ID_BYTES
 from artstore.storage.protocol import Storage
 
 __all__ = [
+    "HELD_MAX_BYTES",
     "INDEX_PREFIX",
     "MERGE_COUNT",
     "MERGE_MAX_CHUNKS",
@@ -60,7 +61,8 @@ _PLACE: Final = struct.Struct(">II")
 _FORMAT: Final = 1
 _FANOUT: Final = 256
 _CHECKSUM_BYTES: Final = 8
-_SEGMENT_MAX_BYTES: Final = 1 << 31
+HELD_MAX_BYTES: Final = 256 * 1024 * 1024
+"""Index that one push holds in memory: 6 M chunks, 0.8 TB of large files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +255,15 @@ def open_index(storage: Storage, *, project: str | None) -> IndexView:
 
     Args:
         project: only segments of pushes into this project; None for all.
-    Cost: one scan, one read a segment.
+    Cost: one scan, one read a segment. Memory: at most `HELD_MAX_BYTES`; what is
+        older than that is not looked at, and its chunks may be stored again.
     """
     segments: list[IndexSegment] = []
-    for info in storage.scan(INDEX_PREFIX):
-        if info.size_bytes > _SEGMENT_MAX_BYTES:
+    replaced: set[str] = set()
+    held_bytes = 0
+    # The newest first: a merged segment is newer than those it stands for.
+    for info in reversed(list(storage.scan(INDEX_PREFIX))):
+        if info.key in replaced or held_bytes + info.size_bytes > HELD_MAX_BYTES:
             continue
         try:
             segment = decode_index(storage.read(info.key), key=info.key)
@@ -265,7 +271,9 @@ def open_index(storage: Storage, *, project: str | None) -> IndexView:
             continue
         if project is None or segment.project == project:
             segments.append(segment)
-    return IndexView(segments)
+            replaced.update(segment.replaces)
+            held_bytes += info.size_bytes
+    return IndexView(reversed(segments))
 
 
 def merge_index(view: IndexView, *, project: str) -> bytes | None:

@@ -30,7 +30,7 @@ from artstore.packs.reader import batches, decode_ref
 from artstore.transfer.cachefill import CacheFiller
 from artstore.transfer.hashing import read_blocks
 from artstore.transfer.links import LinkMode
-from artstore.transfer.oldfile import OldFile, OldFileDiffersError, Run
+from artstore.transfer.oldfile import OldFile, OldFileDiffersError, OldRange
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.target import TargetDirectory
@@ -251,7 +251,7 @@ def _mixed_parts(
     refs: Iterator[ChunkRef], read_stored: ReadStored, old: OldFile
 ) -> Iterator[Buffer]:
     for piece in old.pieces(refs):
-        if isinstance(piece, Run):
+        if isinstance(piece, OldRange):
             yield from old.read(piece)
         else:
             yield from _decoded_window(piece, read_stored(piece))

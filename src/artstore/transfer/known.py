@@ -23,20 +23,46 @@ from artstore.packs.index import IndexView
 from artstore.packs.locator import ChunkRef, pack_key
 from artstore.packs.reader import PackReader
 
-__all__ = ["KnownChunks", "ParentCursor"]
+__all__ = ["KnownChunks", "Parent", "ParentCursor"]
 
 _PARENT_MAX_ENTRIES: Final = 200_000
 """Above this the parent's chunks are looked up in the index instead of in memory:
-at 220 bytes a chunk, 1 M files would take more than the rest of a push."""
+at 600 bytes an entry, 1 M files would take more than the rest of a push."""
 
 _PLACE: Final = struct.Struct("<IIIIIB")
+
+
+class Parent:
+    """The newest live version as a push looks at it: entries by path, and all of them by digest."""
+
+    def __init__(self, manifest: Manifest | None) -> None:
+        self._manifest = manifest
+        self._all: list[Entry] | None = None
+        self._lock = threading.Lock()
+
+    def all(self) -> list[Entry]:
+        """Every entry, decoded once; none for a version that is too large to be held."""
+        manifest = self._manifest
+        if manifest is None or manifest.entry_count > _PARENT_MAX_ENTRIES:
+            return []
+        with self._lock:
+            if self._all is None:
+                self._all = list(manifest.entries())
+            return self._all
+
+    def in_order(self) -> Iterator[Entry]:
+        """The entries by path; those of a large version as they are read."""
+        manifest = self._manifest
+        if manifest is not None and manifest.entry_count > _PARENT_MAX_ENTRIES:
+            return manifest.entries()
+        return iter(self.all())
 
 
 class ParentCursor:
     """Walks the parent's entries beside the new ones, both in path order."""
 
-    def __init__(self, parent: Manifest | None) -> None:
-        self._entries: Iterator[Entry] = iter(()) if parent is None else parent.entries()
+    def __init__(self, parent: Parent) -> None:
+        self._entries = parent.in_order()
         self._next = next(self._entries, None)
 
     def take(self, path: str) -> Entry | None:
@@ -53,7 +79,7 @@ class KnownChunks:
     Finds chunks by digest. `__contains__` may be called by many threads.
 
     Args:
-        parent: the newest live version, or None.
+        parent: the newest live version.
         leftover_packs: packs that a killed push stored.
         condemned: keys that gc is about to delete: no hint may lead to them.
         open_index: opens the index when the first chunk is not found elsewhere.
@@ -62,7 +88,7 @@ class KnownChunks:
     def __init__(
         self,
         packs: PackReader,
-        parent: Manifest | None,
+        parent: Parent,
         leftover_packs: Iterable[bytes],
         condemned: frozenset[str],
         open_index: Callable[[], IndexView | None],
@@ -73,7 +99,9 @@ class KnownChunks:
         self._leftover_packs = [pack for pack in leftover_packs if self._may_use(pack)]
         self._open_index = open_index
         self._lock = threading.Lock()
-        self._places: dict[bytes, bytes] | None = None
+        self._is_loaded = False
+        self._parent_refs: dict[bytes, ChunkRef] = {}
+        self._places: dict[bytes, bytes] = {}
         self._pack_ids: list[bytes] = []
         self._pack_numbers: dict[bytes, int] = {}
         self._files: dict[bytes, Entry] = {}
@@ -86,13 +114,16 @@ class KnownChunks:
 
     def find(self, digest: bytes) -> ChunkRef | None:
         """Where a chunk lies already, or None."""
-        places = self._loaded()
-        place = places.get(digest)
+        self._load()
+        ref = self._parent_refs.get(digest)
+        if ref is not None:
+            return ref
+        place = self._places.get(digest)
         if place is None:
             if self._index is None:
                 return None
             with self._lock:
-                place = self._find_in_index(places, digest)
+                place = self._find_in_index(digest)
             if place is None:
                 return None
         number, ordinal, offset, stored, plain, codec = _PLACE.unpack(place)
@@ -101,7 +132,7 @@ class KnownChunks:
 
     def file(self, digest: bytes) -> Entry | None:
         """A file of many chunks of the parent with this content, at any path (renames)."""
-        self._loaded()
+        self._load()
         return self._files.get(digest)
 
     def below(self, entry: Entry) -> Iterator[ChunkRef]:
@@ -113,41 +144,26 @@ class KnownChunks:
             yield from below
             yield from self.below(replace(entry, chunks=below, level=entry.level - 1))
 
-    def _loaded(self) -> dict[bytes, bytes]:
-        if self._places is None:
-            with self._lock:
-                if self._places is None:
-                    self._places = self._load()
-        return self._places
-
-    def _load(self) -> dict[bytes, bytes]:
-        places: dict[bytes, bytes] = {}
-        for pack in self._leftover_packs:
-            try:
-                places.update(self._places_of_pack(pack))
-            except ArtstoreError:
+    def _load(self) -> None:
+        if self._is_loaded:
+            return
+        with self._lock:
+            if self._is_loaded:
+                return
+            for pack in self._leftover_packs:
                 # Gone or damaged: it was a hint, what it held is stored again.
-                continue
-        self._index = self._open_index()
-        parent = self._parent
-        if parent is None or parent.entry_count > _PARENT_MAX_ENTRIES:
-            return places
-        for entry in parent.entries():
-            if len(entry.chunks) > 1 or entry.level:
-                self._files.setdefault(entry.digest, entry)
-            for ref in self._expand(entry.chunks, entry.level):
-                places[ref.digest] = self._place(ref)
-        return places
-
-    def _place(self, ref: ChunkRef) -> bytes:
-        return _PLACE.pack(
-            self._pack_number(ref.pack),
-            ref.ordinal,
-            ref.offset_bytes,
-            ref.stored_bytes,
-            ref.plain_bytes,
-            ref.codec,
-        )
+                with suppress(ArtstoreError):
+                    self._places.update(self._places_of_pack(pack))
+            self._index = self._open_index()
+            for entry in self._parent.all():
+                if len(entry.chunks) == 1 and not entry.level:
+                    ref = entry.chunks[0]
+                    self._parent_refs[ref.digest] = ref
+                elif entry.chunks:
+                    self._files.setdefault(entry.digest, entry)
+                    for ref in self._expand(entry.chunks, entry.level):
+                        self._parent_refs[ref.digest] = ref
+            self._is_loaded = True
 
     def _pack_number(self, pack: bytes) -> int:
         number = self._pack_numbers.setdefault(pack, len(self._pack_ids))
@@ -165,8 +181,9 @@ class KnownChunks:
             below = decode_node(bytes(self._packs.chunk(ref)), where="a chunk list of the parent")
             yield from self._expand(below, level - 1)
 
-    def _find_in_index(self, places: dict[bytes, bytes], digest: bytes) -> bytes | None:
+    def _find_in_index(self, digest: bytes) -> bytes | None:
         assert self._index is not None
+        places = self._places
         if digest in places:
             return places[digest]
         while (hit := self._index.find(digest)) is not None:
@@ -174,7 +191,6 @@ class KnownChunks:
                 # Gone or damaged is no error: another pack may have it.
                 with suppress(ArtstoreError):
                     for other, place in self._places_of_pack(hit[0]).items():
-                        # What the parent has is better than a hint.
                         places.setdefault(other, place)
                     return places.get(digest)
             self._index.forget_pack(hit[0])

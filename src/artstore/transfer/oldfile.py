@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from artstore import limits
 from artstore.packs.locator import ChunkRef
 
-__all__ = ["OldFile", "OldFileDiffersError", "Run"]
+__all__ = ["OldFile", "OldFileDiffersError", "OldRange"]
 
 _RUN_BYTES: Final = 1 * limits.MIB
 """Read, hashed and written while it is still in the processor's cache."""
@@ -21,7 +21,7 @@ class OldFileDiffersError(Exception):
     """The old file does not hold what the version it came from says."""
 
 
-class Run(NamedTuple):
+class OldRange(NamedTuple):
     """Bytes of the old file that successive chunks of the new one consist of."""
 
     offset_bytes: int
@@ -59,9 +59,9 @@ class OldFile:
         """Close the descriptor."""
         os.close(self._descriptor)
 
-    def pieces(self, refs: Iterable[ChunkRef]) -> Iterator[Run | list[ChunkRef]]:
+    def pieces(self, refs: Iterable[ChunkRef]) -> Iterator[OldRange | list[ChunkRef]]:
         """The new file in order: runs of the old one, and chunks that it does not have."""
-        run: Run | None = None
+        run: OldRange | None = None
         missing: list[ChunkRef] = []
         for ref in refs:
             offset = self._places.get(ref.digest)
@@ -78,17 +78,17 @@ class OldFile:
                 yield missing
                 missing = []
             if run is not None and offset == run.offset_bytes + run.length_bytes:
-                run = Run(run.offset_bytes, run.length_bytes + ref.plain_bytes)
+                run = OldRange(run.offset_bytes, run.length_bytes + ref.plain_bytes)
             else:
                 if run is not None:
                     yield run
-                run = Run(offset, ref.plain_bytes)
+                run = OldRange(offset, ref.plain_bytes)
         if run is not None:
             yield run
         if missing:
             yield missing
 
-    def read(self, run: Run) -> Iterator[memoryview]:
+    def read(self, run: OldRange) -> Iterator[memoryview]:
         """
         The bytes of a run in parts; each part is valid until the next is asked for.
 

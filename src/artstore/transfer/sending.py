@@ -30,7 +30,7 @@ from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
 from artstore.transfer.ingest import FreshChunk, Ingested
 from artstore.transfer.intake import Intake, LargeRead, Reused, WholeRead
 from artstore.transfer.journal import Journal, Leftover, leftovers
-from artstore.transfer.known import KnownChunks, ParentCursor
+from artstore.transfer.known import KnownChunks, Parent, ParentCursor
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.pushspec import PushSpec
@@ -64,14 +64,15 @@ class Sending:
         self._resolved: dict[bytes, bytes] = {}
         self._data = self._open_stream()
         self._parent = place.manifest(newest) if newest is not None else None
+        parent = Parent(self._parent)
         self._known = KnownChunks(
             place.packs,
-            self._parent,
+            parent,
             itertools.chain.from_iterable(left.packs() for left in self._leftovers),
             condemned,
             self._open_index,
         )
-        self._cursor = ParentCursor(self._parent)
+        self._cursor = ParentCursor(parent)
         self._index: IndexView | None = None
         self._relied_packs: set[bytes] = set()
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())

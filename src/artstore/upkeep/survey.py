@@ -19,7 +19,7 @@ __all__ = ["all_collections", "live_versions", "version_name", "version_refs"]
 
 
 def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """(project, name) of every collection, redirects of renamed ones left out."""
+    """(project, name) of every log of a collection, those that only redirect among them."""
     for project in catalog.projects():
         for name in catalog.collections(project):
             yield project, name

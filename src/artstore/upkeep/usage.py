@@ -52,7 +52,10 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
     sizes: dict[bytes, dict[int, int]] = {}
     logical = roots = 0
     for project, name in all_collections(catalog):
-        state = catalog.state(project, name)
+        state = catalog.state_or_none(project, name)
+        # A renamed collection is counted where it lies.
+        if state is None or (state.project, state.name) != (project, name):
+            continue
         for version in state.live:
             meant = is_meant is None or is_meant(state, version)
             manifest = Manifest.open(storage, packs, version.root)

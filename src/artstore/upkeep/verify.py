@@ -10,11 +10,11 @@ from pathlib import Path
 
 from artstore.digest import Hasher, digest_of
 from artstore.errors import ArtstoreError, StorageError
-from artstore.manifests.entry import FILE, LINK, SYMLINK, Entry
+from artstore.manifests.entry import FILE, LINK, SYMLINK, ArtifactHasher, Entry
 from artstore.manifests.reader import Manifest
 from artstore.packs.reader import PackReader
 
-__all__ = ["EntryProblem", "VerifyReport", "verify_version"]
+__all__ = ["EntryProblem", "VerifyReport", "list_problems", "verify_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,26 @@ class VerifyReport:
 
 
 def verify_version(
-    manifest: Manifest, packs: PackReader, *, on_verified: Callable[[int], None] | None = None
+    manifest: Manifest,
+    packs: PackReader,
+    *,
+    digest: str,
+    on_verified: Callable[[int], None] | None = None,
 ) -> tuple[int, int, list[EntryProblem]]:
     """
     Read all files of a version; (files, bytes, problems).
 
+    Args:
+        digest: the artifact digest that the log states, 64 hex digits.
     Raises:
         DamagedDataError: the list of files itself cannot be read.
         StorageError: the storage fails.
     """
     files = size = 0
     problems: list[EntryProblem] = []
+    hasher = ArtifactHasher()
     for entry in manifest.entries():
+        hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
         message = _entry_problem(manifest, packs, entry)
         if message is not None:
             problems.append(EntryProblem(entry.path, message))
@@ -58,7 +66,16 @@ def verify_version(
             size += entry.size_bytes
             if on_verified is not None:
                 on_verified(entry.size_bytes)
+    problems += list_problems(hasher, digest)
     return files, size, problems
+
+
+def list_problems(hasher: ArtifactHasher, digest: str) -> list[EntryProblem]:
+    """Whether the list of files, all of which `hasher` has seen, is the one that was published."""
+    found = hasher.digest().hex()
+    if found == digest:
+        return []
+    return [EntryProblem(".", f"the list of files has digest {found}, the log states {digest}")]
 
 
 def _entry_problem(manifest: Manifest, packs: PackReader, entry: Entry) -> str | None:

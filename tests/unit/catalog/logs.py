@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -18,6 +19,7 @@ from artstore.catalog.operations import PublishRequest
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState
 from artstore.clock import Clock
+from artstore.digest import checksum64
 from artstore.storage.protocol import Storage
 
 TIME = "2026-01-31T12:00:00Z"
@@ -43,6 +45,19 @@ class FixedClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+
+
+def resealed(value: dict[str, Any]) -> bytes:
+    """Any JSON object at all with the check that belongs to it, as another writer may write."""
+    plain = json.dumps({key: item for key, item in value.items() if key != "check"}).encode()
+    return b'{"check":"%s",' % checksum64(plain).hex().encode() + plain[1:]
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """`data` with one bit of it turned over."""
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
 
 
 def root_of(i: int) -> str:
@@ -124,6 +139,15 @@ class LogWriter:
             self.storage.create(entry_key(self.prefix, raw.n), data)
         self.raws.append(raw)
         return raw
+
+    def damage(self, n: int, bit: int = 400) -> None:
+        """Flip a bit of entry n, long after it was written."""
+        data = flipped(self.raws[n].data or b"", bit)
+        self.raws[n] = RawEntry.of(n, data)
+        if self.storage is not None:
+            key = entry_key(self.prefix, n)
+            self.storage.delete([key])
+            self.storage.create(key, data)
 
     def create(self) -> RawEntry:
         return self.add("create", project="p", name="c", type="dataset")

@@ -36,6 +36,7 @@ from tests.unit.catalog.logs import (
     LogWriter,
     catalog_of,
     publish,
+    resealed,
 )
 
 
@@ -104,9 +105,49 @@ def test_garbage_at_zero_does_not_keep_a_name_from_being_used() -> None:
     storage.create(entry_key(PREFIX, 0), b"torn")
     catalog = catalog_of(storage)
     assert catalog.state_or_none("p", "c") is None
+    with pytest.raises(DamagedDataError):
+        catalog.state("p", "c")
     assert catalog.commit("p", "c", publish(1)).n == 2
     state = catalog.state("p", "c")
     assert (state.resolve().version, [w.n for w in state.warnings]) == (0, [0])
+
+
+def test_a_push_behind_a_damaged_entry_is_published_even_if_nothing_newer_is_known() -> None:
+    storage = MemoryStorage()
+    catalog = catalog_of(storage)
+    catalog.commit("p", "c", publish(1))
+    catalog.commit("p", "c", publish(2))
+    LogWriter().continue_from(storage).damage(2)
+    again = catalog_of(storage).commit("p", "c", publish(1, push="f" * 16))
+    assert (again.outcome, again.n) == (Published(2), 3)
+    state = catalog_of(storage).state("p", "c")
+    assert (state.resolve().version, list(state.versions)) == (2, [0, 2])
+
+
+def test_a_collection_whose_first_entry_is_damaged_is_damaged_and_not_missing() -> None:
+    storage = MemoryStorage()
+    catalog_of(storage).commit("p", "c", publish(1))
+    LogWriter().continue_from(storage).damage(0)
+    catalog = catalog_of(storage)
+    for action in (
+        lambda: catalog.state("p", "c"),
+        lambda: catalog.begin_push("p", "c"),
+        lambda: catalog.commit("p", "c", publish(2)),
+    ):
+        with pytest.raises(DamagedDataError) as caught:
+            action()
+        assert caught.value.code == "log-entry-damaged"
+
+
+def test_no_history_shows_the_check_of_an_entry(tmp_path) -> None:
+    from artstore.catalog.replica import Replica
+
+    storage = MemoryStorage()
+    for _ in range(2):
+        catalog = catalog_of(storage, Replica(tmp_path / "r"))
+        catalog.commit("p", "c", publish(1))
+        history = catalog.history("p", "c")
+        assert all("check" not in entry.fields for entry in history if isinstance(entry, LogEntry))
 
 
 def test_same_content_writes_nothing_but_new_aliases_and_tags() -> None:
@@ -127,7 +168,7 @@ def test_history_shows_entries_as_they_were_taken() -> None:
     writer = LogWriter().continue_from(storage)
     writer.add_raw(b"garbage")
     data = json.loads(writer.entry("delete", version=0))
-    writer.add_raw(json.dumps(data | {"kind": "merge"}).encode())
+    writer.add_raw(resealed(data | {"kind": "merge"}))
     storage.create(entry_key(PREFIX, 7), b"behind a hole")
     history = catalog.history("p", "c")
     assert [(entry.n, type(entry)) for entry in history] == [
@@ -146,7 +187,7 @@ def test_an_unknown_required_kind_stops_readers_and_writers_but_not_a_check() ->
     catalog.commit("p", "c", publish(1))
     writer = LogWriter().continue_from(storage)
     data = json.loads(writer.entry("delete", version=0))
-    writer.add_raw(json.dumps(data | {"kind": "merge"}).encode())
+    writer.add_raw(resealed(data | {"kind": "merge"}))
     actions: list[Any] = [
         lambda: catalog.state("p", "c"),
         lambda: catalog.state_or_none("p", "c"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from artstore.catalog.operations import (
 from artstore.errors import ConflictError, DamagedDataError, UnsupportedFormatError
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
-from tests.unit.catalog.logs import LogWriter, catalog_of, publish
+from tests.unit.catalog.logs import LogWriter, catalog_of, publish, resealed
 
 OLD = "packs/00/old"
 NEW = "packs/00/new"
@@ -42,8 +43,8 @@ class Store:
         self.gc.add("plan", k=k, condemned=list(condemned), condemned_in=list(condemned_in))
         return k
 
-    def fence(self, plan: int) -> None:
-        catalog_of(self.storage).commit("p", "c", FenceRequest(plan))
+    def fence(self, plan: int) -> int | None:
+        return catalog_of(self.storage).commit("p", "c", FenceRequest(plan)).n
 
     def finish(self, plan: int, *gone: str) -> None:
         self.gc.add("sweep", plan=plan, spared=[])
@@ -234,7 +235,7 @@ def test_a_fence_without_a_plan_stops_the_push(store: Store) -> None:
 
 def test_a_log_of_gc_that_this_release_does_not_know_stops_the_push(store: Store) -> None:
     data = store.gc.entry("plan", k=0, condemned=[], condemned_in=[])
-    store.gc.add_raw(data.replace(b'"kind":"plan"', b'"kind":"nova"'))
+    store.gc.add_raw(resealed(json.loads(data) | {"kind": "nova"}))
     with pytest.raises(UnsupportedFormatError):
         store.catalog.begin_push("p", "c", with_upkeep=True)
 
@@ -245,6 +246,32 @@ def test_a_hole_in_the_log_of_gc_stops_the_push(store: Store) -> None:
     store.storage.delete(["upkeep/000000000000"])
     with pytest.raises(DamagedDataError):
         store.catalog.begin_push("p", "c", with_upkeep=True)
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_a_damaged_entry_in_the_log_of_gc_stops_the_push(store: Store, n: int) -> None:
+    store.plan(OLD)
+    store.plan(OLD)
+    store.gc.damage(n)
+    with pytest.raises(DamagedDataError) as caught:
+        store.catalog.begin_push("p", "c", with_upkeep=True)
+    assert caught.value.code == "log-entry-damaged"
+
+
+@pytest.mark.parametrize("is_newest", [True, False])
+def test_a_damaged_fence_counts_as_that_of_every_plan(store: Store, is_newest: bool) -> None:
+    _, start = store.catalog.begin_push("p", "c", with_upkeep=True)
+    n = store.fence(k := store.plan(OLD))
+    assert n is not None
+    writer = LogWriter().continue_from(store.storage)
+    writer.damage(n)
+    if not is_newest:
+        writer.add("tag", version=0, add=["x"], remove=[])
+    store.catalog = catalog_of(store.storage)
+    assert refused(lambda: push(store.catalog, start, relies(OLD))).code == "content-condemned"
+    assert refused(lambda: push(store.catalog, None, relies(OLD))).code == "content-condemned"
+    store.finish(k, OLD)
+    assert refused(lambda: push(store.catalog, None, relies(OLD))).code == "content-vanished"
 
 
 @pytest.mark.parametrize("k", [1, 2**40])

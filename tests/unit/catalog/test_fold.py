@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from artstore.catalog.format import RawEntry
-from artstore.catalog.state import CollectionState, Fence, Pin, Source
+from artstore.catalog.state import CollectionState, Fence, Pin, Source, VersionState
 from artstore.errors import (
+    DamagedDataError,
     InvalidInputError,
     NotFoundError,
     UnsupportedFormatError,
 )
 from artstore.names import parse_artifact_name
-from tests.unit.catalog.logs import TIME, LogWriter, fold_of, root_of, version_fields
+from tests.unit.catalog.logs import (
+    TIME,
+    LogWriter,
+    fold_of,
+    resealed,
+    root_of,
+    version_fields,
+)
 
 
 @pytest.fixture
@@ -213,10 +223,108 @@ def test_garbage_is_void_and_the_next_entry_is_chained_over_its_bytes(log: LogWr
     assert state.resolve().version == 3
 
 
+def lookups(state: CollectionState) -> list[Callable[[], VersionState]]:
+    """All that ask which version is meant by something that may move."""
+    return [
+        state.resolve,
+        lambda: state.resolve(alias="latest"),
+        lambda: state.resolve(alias="best"),
+        lambda: state.resolve(alias="never"),
+        lambda: state.resolve(digest_prefix=f"{1:064x}"),
+    ]
+
+
+def assert_refused(state: CollectionState, n: int) -> None:
+    assert state.is_in_doubt
+    for lookup in lookups(state):
+        with pytest.raises(DamagedDataError, match=f"entry {n} of the log") as caught:
+            lookup()
+        assert (caught.value.code, caught.value.exit_status) == ("log-entry-damaged", 8)
+
+
+def test_while_the_newest_entry_is_damaged_only_exact_versions_are_known(log: LogWriter) -> None:
+    log.damage(3)
+    state = log.state()
+    assert_refused(state, 3)
+    assert state.resolve(version=1).version == 1
+    with pytest.raises(DamagedDataError):
+        state.resolve(version=2)
+    with pytest.raises(NotFoundError):
+        state.resolve(version=9)
+    state.check_writable()
+
+
+def test_a_version_published_behind_a_damaged_entry_settles_what_is_newest(log: LogWriter) -> None:
+    log.damage(3)
+    # What was lost may have been v2: that number is not given again.
+    log.publish(3, aliases=["best"])
+    state = log.state()
+    assert (state.damage, state.is_in_doubt) == (None, False)
+    assert [state.resolve(alias=alias).version for alias in ("latest", "best")] == [3, 3]
+    assert list(state.versions) == [0, 1, 3]
+    assert state.damaged == (3,)
+    log.publish(4)
+    assert log.state().resolve().version == 4
+
+
+def test_another_entry_behind_a_damaged_one_does_not_settle_it(log: LogWriter) -> None:
+    log.damage(3)
+    log.add("alias", version=0, add=["best"], remove=[])
+    assert_refused(log.state(), 3)
+    log.publish(3)
+    assert log.state().resolve().version == 3
+
+
+def test_a_number_that_no_damaged_entry_can_have_given_is_void(log: LogWriter) -> None:
+    log.damage(3)
+    log.publish(4)
+    assert void_numbers(log.state()) == [3, 4]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_an_entry_damaged_below_others_is_a_lost_one(log: LogWriter, n: int) -> None:
+    log.publish(3)
+    sound = log.state()
+    log.damage(n)
+    state = log.state()
+    assert_refused(state, n)
+    assert [(w.code, w.n) for w in state.warnings] == [
+        ("log-void-entry", n),
+        ("log-entry-damaged", n),
+    ]
+    for number, version in state.versions.items():
+        assert version.digest == sound.versions[number].digest
+    assert state.resolve(version=3).version == 3
+    with pytest.raises(DamagedDataError):
+        state.resolve(version=n - 1)
+    with pytest.raises(DamagedDataError, match=f"entry {n} is not what was written") as caught:
+        state.check_writable()
+    assert caught.value.code == "log-entry-damaged"
+
+
+def test_a_damaged_entry_behind_a_hole_is_told_too(log: LogWriter) -> None:
+    log.publish(3)
+    log.publish(4)
+    log.damage(4)
+    state = fold_of([raw for raw in log.raws if raw.n != 2])
+    assert state.damage is not None
+    assert state.damage.code == "log-hole"
+    assert_refused(state, 4)
+
+
+def test_two_entries_that_changed_places_are_both_damaged(log: LogWriter) -> None:
+    log.publish(3)
+    first, second = log.raws[2], log.raws[3]
+    log.raws[2:4] = [replace(second, n=2), replace(first, n=3)]
+    state = log.state()
+    assert state.damaged == (2, 3)
+    assert_refused(state, 3)
+
+
 def test_an_entry_chained_over_the_wrong_bytes_is_void(log: LogWriter) -> None:
     data = json.loads(log.entry("publish", **version_fields(3)))
     data["prev"] = "ab" * 32
-    log.add_raw(json.dumps(data).encode())
+    log.add_raw(resealed(data))
     assert void_numbers(log.state()) == [4]
 
 
@@ -244,7 +352,7 @@ def test_behind_a_hole_all_is_read_and_nothing_written(log: LogWriter) -> None:
 
 def test_an_unknown_kind_that_must_be_understood_stops_reader_and_writer(log: LogWriter) -> None:
     data = json.loads(log.entry("delete", version=0))
-    log.add_raw(json.dumps(data | {"kind": "merge"}).encode())
+    log.add_raw(resealed(data | {"kind": "merge"}))
     state = log.state()
     for refused in (state.resolve, state.check_writable, state.check_readable):
         with pytest.raises(UnsupportedFormatError) as caught:
@@ -255,7 +363,7 @@ def test_an_unknown_kind_that_must_be_understood_stops_reader_and_writer(log: Lo
 
 def test_an_unknown_kind_that_need_not_be_understood_is_passed_over(log: LogWriter) -> None:
     data = json.loads(log.entry("delete", version=0))
-    log.add_raw(json.dumps(data | {"kind": "note", "must_understand": False}).encode())
+    log.add_raw(resealed(data | {"kind": "note", "must_understand": False}))
     log.publish(3)
     state = log.state()
     assert (state.warnings, state.resolve().version) == ((), 3)

@@ -22,7 +22,7 @@ from artstore.catalog.format import (
     parse_entry_key,
 )
 from artstore.errors import InvalidInputError, LimitExceededError
-from tests.unit.catalog.logs import TIME, root_of, version_fields
+from tests.unit.catalog.logs import TIME, flipped, resealed, root_of, version_fields
 
 CREATE: dict[str, Any] = {"project": "p", "name": "c", "type": "dataset"}
 SAMPLES: dict[str, dict[str, Any]] = {
@@ -70,7 +70,7 @@ def changed(**changes: Any) -> bytes:
     value.update(changes)
     for key in [key for key, item in value.items() if item == "gone"]:
         del value[key]
-    return json.dumps(value).encode()
+    return resealed(value)
 
 
 def test_every_kind_of_v1_has_a_sample_here() -> None:
@@ -165,8 +165,54 @@ def test_a_field_that_breaks_its_rule_makes_the_entry_void(
 ) -> None:
     data = json.loads(encode(kind, SAMPLES[kind]))
     data[field] = value
-    entry = decode(json.dumps(data).encode())
+    entry = decode(resealed(data))
     assert entry == VoidEntry(0, f"has no valid field {field!r}")
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_any_flipped_bit_of_an_entry_is_told_apart_from_what_writers_write(kind: str) -> None:
+    data = encode(kind, SAMPLES[kind])
+    for bit in range(8 * len(data)):
+        entry = decode(flipped(data, bit))
+        assert isinstance(entry, VoidEntry), bit
+        assert entry.is_damaged, bit
+
+
+@pytest.mark.parametrize(
+    ("data", "is_damaged"),
+    [
+        (b"", True),
+        (b"[]", True),
+        (b"{}", True),
+        (b'{"format":1}', True),
+        (b" " * (limits.ENTRY_MAX_BYTES + 1), True),
+        (changed(n=1), True),
+        (changed(kind=3), False),
+        (changed(type=None), False),
+        (encode("create", CREATE, previous=b"\1" * 32), False),
+    ],
+)
+def test_what_nobody_wrote_there_is_told_apart_from_what_makes_no_sense(
+    data: bytes, is_damaged: bool
+) -> None:
+    entry = decode(data)
+    assert isinstance(entry, VoidEntry)
+    assert entry.is_damaged == is_damaged
+
+
+def test_the_check_is_no_field_of_an_entry() -> None:
+    data = encode("create", CREATE)
+    entry = decode(data)
+    assert isinstance(entry, LogEntry)
+    assert b'"check":' in data
+    assert "check" not in entry.fields
+
+
+def test_another_format_with_a_check_that_is_wrong_is_damage() -> None:
+    entry = decode(encode("create", CREATE).replace(b'"format":1', b'"format":3'))
+    assert isinstance(entry, VoidEntry)
+    assert entry.is_damaged
+    assert isinstance(decode(changed(format=3)), UnknownEntry)
 
 
 def test_a_wrong_chain_makes_the_entry_void_and_is_told_apart() -> None:
@@ -218,15 +264,11 @@ def test_keys_hold_escaped_names_and_twelve_digits() -> None:
 
 def test_an_entry_that_requires_a_feature_is_for_a_newer_release() -> None:
     value = json.loads(encode("publish", SAMPLES["publish"])) | {"requires": ["row-deltas"]}
-    entry = decode_entry(json.dumps(value).encode(), 0, NO_DIGEST, COLLECTION_KINDS)
+    entry = decode_entry(resealed(value), 0, NO_DIGEST, COLLECTION_KINDS)
     assert isinstance(entry, UnknownEntry)
     assert entry.must_understand
     assert "row-deltas" in entry.kind
     empty = value | {"requires": []}
-    assert isinstance(
-        decode_entry(json.dumps(empty).encode(), 0, NO_DIGEST, COLLECTION_KINDS), LogEntry
-    )
+    assert isinstance(decode_entry(resealed(empty), 0, NO_DIGEST, COLLECTION_KINDS), LogEntry)
     wrong = value | {"requires": "row-deltas"}
-    assert isinstance(
-        decode_entry(json.dumps(wrong).encode(), 0, NO_DIGEST, COLLECTION_KINDS), VoidEntry
-    )
+    assert isinstance(decode_entry(resealed(wrong), 0, NO_DIGEST, COLLECTION_KINDS), VoidEntry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -20,7 +21,7 @@ from artstore.catalog.replica import Replica
 from artstore.errors import DamagedDataError
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
-from tests.unit.catalog.logs import PREFIX, LogWriter, catalog_of, publish
+from tests.unit.catalog.logs import PREFIX, LogWriter, catalog_of, flipped, publish, resealed
 from tests.unit.storage.processes import ChildProcess
 
 
@@ -139,7 +140,7 @@ def test_another_history_of_equal_sizes_is_found_by_the_chain(file: Path) -> Non
     storage = MemoryStorage()
     catalog_of(storage, Replica(file)).commit("p", "c", publish(1))
     key = entry_key(PREFIX, 1)
-    false = storage.read(key).replace(b"ann@host", b"eve@host")
+    false = resealed(json.loads(storage.read(key)) | {"by": "eve@host"})
     storage.delete([key])
     storage.create(key, false)
     writer = LogWriter().continue_from(storage)
@@ -176,6 +177,63 @@ def test_a_repaired_hole_is_noticed_by_a_running_process(file: Path) -> None:
     storage.create(lost, data)
     assert catalog.state("p", "c") == writer.state()
     assert catalog.commit("p", "c", AliasRequest(6, add=("x",))).n == 8
+
+
+def damage_in_place(storage: MemoryStorage, n: int) -> bytes:
+    """Flip a bit of entry n as a disk does: its time stays. Returns what was there."""
+    sound, modified = storage._values[entry_key(PREFIX, n)]
+    storage._values[entry_key(PREFIX, n)] = flipped(sound, 400), modified
+    return sound
+
+
+def test_a_machine_that_knows_an_entry_is_not_hit_by_its_damage(file: Path) -> None:
+    storage, writer = filled(file)
+    damage_in_place(storage, 5)
+    state, _ = state_in_new_process(storage, file)
+    assert state == writer.state()
+    # What it writes continues the sound entry: all others then see which one is damaged.
+    assert catalog_of(storage, Replica(file)).commit("p", "c", publish(99)).n == 6
+    other = catalog_of(storage).damaged_state("p", "c")
+    assert other.damage is not None
+    assert (other.damage.code, other.damage.n) == ("log-entry-damaged", 5)
+    assert other.resolve(version=5).digest == f"{99:064x}"
+    with pytest.raises(DamagedDataError):
+        other.resolve()
+
+
+def test_a_machine_that_knows_an_entry_notices_that_others_went_on_without_it(file: Path) -> None:
+    storage, _ = filled(file)
+    damage_in_place(storage, 5)
+    assert catalog_of(storage).commit("p", "c", publish(99)).n == 6
+    for _ in range(2):
+        state, _ = state_in_new_process(storage, file)
+        assert [w.code for w in state.warnings] == ["log-void-entry", "log-rolled-back"]
+        assert (state.resolve().version, state.is_in_doubt) == (5, False)
+
+
+def test_a_damaged_newest_entry_is_not_remembered_and_may_be_put_right(file: Path) -> None:
+    storage, writer = filled(file)
+    file.unlink()
+    sound = damage_in_place(storage, 5)
+    catalog = catalog_of(storage, Replica(file))
+    assert catalog.damaged_state("p", "c").has_damaged_tail
+    key = entry_key(PREFIX, 5)
+    storage.delete([key])
+    storage.create(key, sound)
+    assert catalog.state("p", "c") == writer.state()
+    assert state_in_new_process(storage, file)[0] == writer.state()
+    assert catalog.commit("p", "c", publish(99)).n == 6
+
+
+def test_garbage_is_remembered_once_an_entry_continues_it(file: Path) -> None:
+    storage, writer = filled(file)
+    writer.add_raw(b"garbage")
+    assert catalog_of(storage, Replica(file)).commit("p", "c", publish(99)).n == 7
+    entries, _ = Replica(file).load("s", PREFIX)
+    assert [raw.n for raw in entries] == list(range(8))
+    state, requests = state_in_new_process(storage, file)
+    assert (state, requests) == (catalog_of(storage).state("p", "c"), {"scan": 1})
+    assert state.resolve().digest == f"{99:064x}"
 
 
 # --- A replica that is damaged, locked, or not there ------------------------------------

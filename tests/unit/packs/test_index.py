@@ -297,7 +297,7 @@ def test_segments_of_other_projects_are_not_made_ones_own() -> None:
 def test_a_segment_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = MeteredStorage(MemoryStorage())
     fill(storage, "p")
-    monkeypatch.setattr(index, "_SEGMENT_MAX_BYTES", 100)
+    monkeypatch.setattr(index, "HELD_MAX_BYTES", 100)
     assert open_index(storage, project=None).segments == []
     assert storage.snapshot()["read"].calls == 0
 
