@@ -19,6 +19,7 @@ from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, resolve
+from artstore.storage.local import LocalStorage
 from artstore.storage.opener import open_storage
 from artstore.transfer.checkouts import Checkouts
 from artstore.transfer.place import StorePlace
@@ -434,7 +435,7 @@ class Store:
                 rules = IgnoreRules.for_push(
                     added.location,
                     include=added.include,
-                    exclude=added.exclude,
+                    exclude=(*added.exclude, *self._own_places_below(added.location)),
                     settings_file=self._settings.project_file,
                     settings_rules=self._settings.ignores,
                 )
@@ -444,6 +445,20 @@ class Store:
             else:
                 sources.append(EntrySource((added,)))
         return sources
+
+    def _own_places_below(self, location: Path) -> list[str]:
+        """Patterns for the store and the cache where they lie inside what is pushed."""
+        from artstore.transfer.globs import escape_glob
+
+        places = [self._settings.cache_dir]
+        if isinstance(self._storage, LocalStorage):
+            places.append(Path(self._storage.path))
+        real = location.resolve()
+        return [
+            f"/{escape_glob(place.resolve().relative_to(real).as_posix())}/"
+            for place in places
+            if place.resolve() != real and place.resolve().is_relative_to(real)
+        ]
 
     def _remember_checkout(self, artifact: Artifact, outcome: PushOutcome) -> None:
         """A directory that was pushed whole is a checkout: pulling into it may update it."""

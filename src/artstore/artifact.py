@@ -6,16 +6,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from artstore import canonical, names
 from artstore.digest import Hasher
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import Entry, reference_entry
+from artstore.manifests.entry import FILE, LINK, Entry, reference_entry
 
-__all__ = ["AddedDirectory", "AddedFile", "Addition", "Artifact"]
+__all__ = ["AddedDirectory", "AddedFile", "Addition", "Artifact", "LinkSource"]
 
 _METADATA_KEYS_MAX: Final = 100
 _READ_BYTES: Final = 8 << 20
@@ -41,6 +41,24 @@ class AddedFile:
 
 
 Addition = AddedDirectory | AddedFile | Entry
+
+
+class LinkSource(Protocol):
+    """What `Artifact.add_link` asks of a version; `LoggedArtifact` is one."""
+
+    @property
+    def qualified_name(self) -> str:
+        """`project/name:v3`."""
+        ...
+
+    @property
+    def store_id(self) -> str:
+        """The id of the store that has it."""
+        ...
+
+    def entry(self, path: str) -> Entry:
+        """The entry at `path`."""
+        ...
 
 
 class Artifact:
@@ -120,6 +138,38 @@ class Artifact:
         self._additions.append(
             AddedDirectory(
                 location.absolute(), prefix, tuple(include), tuple(exclude), follow_links
+            )
+        )
+
+    def add_link(self, source: LinkSource, path: str, name: str | None = None) -> None:
+        """
+        Add a file of another version in the same store, without copying a byte.
+
+        The link holds the file's digest and where its chunks lie, so it outlives
+        the version that it was taken from.
+
+        Args:
+            source: a version, as `Store.artifact` finds it.
+            path: the file in that version.
+            name: path in this artifact; the same if left out.
+        Raises:
+            NotFoundError: `entry-not-found`.
+            InvalidInputError: `entry-not-file`, `path-invalid`.
+        """
+        entry = source.entry(path)
+        if entry.kind not in (FILE, LINK):
+            raise InvalidInputError(
+                f"{path!r} of {source.qualified_name} is a {entry.kind}, not a file",
+                code="entry-not-file",
+                path=path,
+            )
+        origin = {"source": source.qualified_name, "path": path, "store": source.store_id}
+        self._additions.append(
+            replace(
+                entry,
+                path=names.check_entry_path(name if name is not None else path),
+                kind=LINK,
+                extra=origin if entry.kind == FILE else entry.extra,
             )
         )
 

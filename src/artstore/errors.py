@@ -62,6 +62,7 @@ CODES: dict[str, str] = {
     "content-damaged": "The chunks of a file do not make up the file.",
     "target-not-empty": "A directory that is not empty was not made by a pull.",
     "entry-not-file": "The entry has no bytes of its own.",
+    "link-elsewhere": "A link is to a file of another store.",
     "nothing-to-push": "A push would make a version without entries.",
     "path-twice": "A path is added twice, or as a file and as a directory.",
     "source-changed": "A source file was written to while it was read, twice.",

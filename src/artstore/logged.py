@@ -110,6 +110,11 @@ class LoggedArtifact:
         return f"{self.project}/{self.name}:{self.version}"
 
     @property
+    def store_id(self) -> str:
+        """The id of the store that has it."""
+        return self._place.store_id
+
+    @property
     def type(self) -> str:
         """`dataset`, `model`, ..."""
         return self._state.type or ""

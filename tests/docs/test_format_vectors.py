@@ -14,7 +14,7 @@ import pytest
 import xxhash
 from blake3 import blake3
 
-from artstore import canonical, limits
+from artstore import canonical, limits, sealed
 from artstore.catalog.identity import create_identity, read_identity
 from artstore.chunks import codec
 from artstore.chunks.cut import PARAMETERS, Cutter
@@ -218,6 +218,17 @@ def test_the_store_file_is_as_shown() -> None:
     fresh = MemoryStorage()
     create_identity(fresh)
     assert set(json.loads(fresh.read("artstore.json"))) == set(value)
+
+
+def test_a_sealed_value_is_as_shown() -> None:
+    shown = block_named(FORMAT / "README.md", "json sealed").rstrip("\n").encode()
+    value = json.loads(shown)
+    assert sealed.is_sealed(shown, value)
+    check = value.pop("check")
+    assert sealed.encode_sealed(value, what="the example") == shown
+    plain = canonical.encode(value).decode()
+    told = f"XXH3-64 of the {len(plain)} bytes `{plain}` is `{check}`."
+    assert told in (FORMAT / "README.md").read_text("utf-8")
 
 
 def test_canonical_json_is_as_shown() -> None:

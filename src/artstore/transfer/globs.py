@@ -15,7 +15,7 @@ from typing import Final
 
 from artstore.errors import InvalidInputError
 
-__all__ = ["Glob", "GlobList", "parse_globs"]
+__all__ = ["Glob", "GlobList", "escape_glob", "parse_globs"]
 
 _CLASSES: Final = {
     "alnum": "0-9A-Za-z",
@@ -180,3 +180,8 @@ def _class_char(text: str, at: int) -> tuple[str, int]:
     if at >= len(text):
         raise ValueError("a [ is never closed")
     return text[at], at + 1
+
+
+def escape_glob(path: str) -> str:
+    """A pattern, without the slash in front, that matches this path and no other."""
+    return re.sub(r"([\\*?\[\] !#])", r"\\\1", path)

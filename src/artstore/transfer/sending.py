@@ -20,7 +20,8 @@ from artstore.catalog.fences import ContentUse, PushStart
 from artstore.catalog.operations import PublishRequest
 from artstore.catalog.state import VersionState
 from artstore.digest import digest_of
-from artstore.manifests.entry import FILE, ArtifactHasher, Entry
+from artstore.errors import InvalidInputError
+from artstore.manifests.entry import FILE, LINK, ArtifactHasher, Entry
 from artstore.manifests.reader import root_key
 from artstore.manifests.tree import INLINE_REFS, RefFolder
 from artstore.manifests.writer import ManifestWriter
@@ -75,6 +76,7 @@ class Sending:
         self._cursor = ParentCursor(parent)
         self._index: IndexView | None = None
         self._relied_packs: set[bytes] = set()
+        self._linked_packs: set[bytes] = set()
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
         self._failed = True
 
@@ -98,7 +100,7 @@ class Sending:
             intake = Intake(workers, self._known.__contains__, self._reuse)
             for done in intake.run(items):
                 if isinstance(done, Entry):
-                    self._list(done)
+                    self._list_entry(done)
                     meter.add(0, 0)
                 elif isinstance(done, Reused):
                     self._list_reused(done)
@@ -140,6 +142,22 @@ class Sending:
     def _list(self, entry: Entry, folder: RefFolder | None = None) -> None:
         self.hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
         self.manifest.add(entry, folder)
+
+    def _list_entry(self, entry: Entry) -> None:
+        if entry.kind == LINK:
+            if entry.extra.get("store") != self._place.store_id:
+                raise InvalidInputError(
+                    f"{entry.path} links to a file of another store",
+                    code="link-elsewhere",
+                    hint="pull it and add the file",
+                    path=entry.path,
+                )
+            self.file_count += 1
+            self.size_bytes += entry.size_bytes
+            # Whose version it was is not looked at again: each pack is proven to be there.
+            self._linked_packs.update(ref.pack for ref in entry.chunks)
+            self._linked_packs.update(ref.pack for ref in self._known.below(entry))
+        self._list(entry)
 
     def _list_reused(self, reused: Reused) -> None:
         entry = reused.entry
@@ -248,11 +266,12 @@ class Sending:
             from_versions[self.newest.version] = frozenset(
                 pack_key(pack) for pack in relied - hinted if len(pack) > PUSH_ID_BYTES
             )
+        elsewhere = unproven | {pack_key(pack) for pack in self._linked_packs}
         return ContentUse(
             own=frozenset(self._uploads.keys),
             from_versions=from_versions,
-            relied=unproven,
-            unproven=unproven,
+            relied=elsewhere,
+            unproven=elsewhere,
         )
 
     def earlier_pushes(self, digest: str) -> frozenset[str]:
