@@ -46,7 +46,7 @@ SLACK_BYTES = 4_000
 """Root, index segment and footers: what every attempt writes anew."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several packs a push, so that there are more moments to die in."""
 
@@ -91,6 +91,7 @@ def old(tmp_path: Path) -> Path:
     return build(tmp_path / "old", OLD)
 
 
+@pytest.mark.usefixtures("small_packs")
 def test_a_push_stopped_anywhere_leaves_a_whole_store_and_can_be_finished(
     tmp_path: Path, old: Path
 ) -> None:
@@ -125,6 +126,7 @@ def new_packs_bytes(sizes: dict[str, int]) -> int:
     return 70_000 * sum(key.startswith("packs/") and size > 70_000 for key, size in sizes.items())
 
 
+@pytest.mark.usefixtures("small_packs")
 def test_a_first_push_stopped_anywhere_can_be_finished_by_anybody(tmp_path: Path) -> None:
     for crash in sweep(tmp_path, NEW, lambda _: None):
         # Another machine, without the journal of the one that died.
@@ -138,9 +140,8 @@ def test_a_first_push_stopped_anywhere_can_be_finished_by_anybody(tmp_path: Path
 
 
 def test_a_push_of_a_file_with_chunk_lists_stopped_anywhere_can_be_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.undo()  # packs of usual size
     tree = {"model": File(noise(12 * limits.MIB, 5))}
     for crash in sweep(tmp_path, tree, lambda _: None):
         if "artstore.json" in keys_of(crash.storage):

@@ -104,12 +104,14 @@ def test_a_whole_store_has_no_problems(pushed: Path) -> None:
 def some_bits(path: Path, step: int) -> Iterator[int]:
     """One bit of every `step`-th byte, each time another one, the first and last always."""
     size = path.stat().st_size
-    places = sorted({*range(0, size, step), *range(min(40, size)), *range(max(0, size - 40), size)})
+    places = sorted(
+        {*range(0, size, step), *range(0, min(40, size), 2), *range(max(0, size - 40), size, 2)}
+    )
     return ((8 * byte + number % 8) for number, byte in enumerate(places))
 
 
 @pytest.mark.parametrize(
-    ("kind", "step"), [("packs", 997), ("manifests", 131), ("index", 331), ("artstore.json", 11)]
+    ("kind", "step"), [("packs", 1997), ("manifests", 331), ("index", 997), ("artstore.json", 11)]
 )
 def test_a_flipped_bit_is_found_by_check(damaged: Path, kind: str, step: int) -> None:
     paths = [damaged / kind] if (damaged / kind).is_file() else files_of(damaged, kind)
@@ -129,15 +131,6 @@ def reads_the_same(store: Path, *names: str) -> bool:
     """One bit of a zstd frame is read by nobody: what comes out is what was pushed."""
     names = names or ("ds:v0", "ds:v1", "big")
     return not any(open_at(store).verify(name).problems for name in names)
-
-
-def test_a_flipped_bit_in_a_log_entry_is_found_by_check(damaged: Path) -> None:
-    for path in files_of(damaged, "collections"):
-        sound = path.read_bytes()
-        for bit in some_bits(path, 7):
-            flip(path, bit)
-            assert keys_found(damaged), (path, bit)
-            replace(path, sound)
 
 
 def test_a_flipped_bit_is_found_by_check_on_a_machine_that_knows_the_log(damaged: Path) -> None:
@@ -180,7 +173,7 @@ def test_a_flipped_bit_in_a_manifest_makes_a_pull_fail_before_it_writes(
 ) -> None:
     for path in files_of(damaged, "manifests"):
         sound = path.read_bytes()
-        for bit in some_bits(path, 997):
+        for bit in some_bits(path, 1999):
             flip(path, bit)
             for name in ("ds:v0", "ds:v1"):
                 target = tmp_path / "out"
@@ -319,7 +312,7 @@ def test_segments_in_packs_are_checked_like_files(
     assert segments
     for key in segments:
         sound = (store / key).read_bytes()
-        for bit in some_bits(store / key, 401):
+        for bit in some_bits(store / key, 2003):
             flip(store / key, bit)
             assert key in keys_found(store) or reads_the_same(store, "ds"), bit
             replace(store / key, sound)

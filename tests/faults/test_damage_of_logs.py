@@ -72,12 +72,10 @@ def test_no_flipped_bit_of_a_log_goes_unseen(store: Path) -> None:
     forget()
     for path in sealed_files(store):
         expected = "store-damaged" if path.name == "artstore.json" else "log-entry-damaged"
-        for flip in flips(path, 0, 5):
+        for number, flip in enumerate(flips(path, 0, 5)):
             # What is damaged is not remembered: each look is a first one.
-            opened = open_at(store)
-            for name in ("ds", "ds:best"):
-                found = digest_or_damage(opened, name)
-                assert found in {expected, "value-invalid"}, flip
+            found = digest_or_damage(open_at(store), ("ds", "ds:best")[number % 2])
+            assert found in {expected, "value-invalid"}, flip
     assert digest_or_damage(open_at(store), "ds") == new
 
 

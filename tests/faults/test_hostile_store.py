@@ -8,10 +8,7 @@ hard limit is granted, and an error that says what is wrong.
 from __future__ import annotations
 
 import os
-import re
-import resource
 import struct
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -40,8 +37,8 @@ from artstore.packs.builder import PackStream
 from artstore.packs.locator import ChunkRef
 from artstore.storage.local import LocalStorage
 from artstore.transfer import target
+from tests.faults.memory import in_little_memory
 from tests.trees import noise, observe, open_at
-from tests.unit.storage.processes import ChildProcess
 
 PUSH_ID = b"\x01" * 8
 RAW, ZSTD = 0, 1
@@ -267,26 +264,6 @@ def test_a_chunk_of_an_unknown_codec_is_exit_status_9_and_names_the_file(
 
 
 # --- lengths that lie ---------------------------------------------------------------------
-
-MEMORY_BYTES = 250 * limits.MIB
-"""What the child may take beside what it has. RLIMIT_DATA and not RLIMIT_AS: each thread
-reserves 70 MiB of addresses that it never touches."""
-
-
-def in_little_memory(work: Callable[[], Any]) -> Any:
-    """Run `work` in a child that dies rather than take more memory than it should."""
-
-    def limited() -> Any:
-        if sys.platform == "linux":
-            status = Path("/proc/self/status").read_text(encoding="ascii")
-            taken = int(re.search(r"VmData:\s+(\d+) kB", status)[1]) * 1024
-            granted = taken + MEMORY_BYTES
-            resource.setrlimit(resource.RLIMIT_DATA, (granted, granted))
-        resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (200 * limits.MIB, 200 * limits.MIB))
-        return work()
-
-    return ChildProcess(limited).result()
 
 
 def everything(store: Path, target: Path) -> list[ArtstoreError | None]:
@@ -540,7 +517,11 @@ def test_a_huge_value_in_a_log_costs_no_memory(hostile: HostileStore, outside: P
         sparse.truncate(400 * limits.MIB)
     os.rename(sparse.name, entry)
     target = outside / "target"
-    assert in_little_memory(lambda: pull(hostile.directory, target)) is None
+
+    def pull_exactly() -> None:
+        open_at(hostile.directory).artifact("ds:v0").download(target)
+
+    assert in_little_memory(pull_exactly) is None
     assert (target / "f").read_bytes() == b"plain"
 
 

@@ -23,6 +23,7 @@ from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
 from artstore.transfer import ingest, intake, largefile, sending
 from artstore.transfer.walk import Found
+from tests.faults.memory import in_little_memory
 from tests.trees import (
     File,
     Symlink,
@@ -147,11 +148,13 @@ def test_a_large_file_that_shrinks_while_it_is_read_is_read_again(
 
 
 def test_a_file_that_grew_from_small_to_huge_since_the_walk_takes_no_memory(
-    source: Path, monkeypatch: pytest.MonkeyPatch
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A sparse file of 3 GiB would be read at once, as small ones are.
-    before_walk_ends(monkeypatch, lambda _: os.truncate(source / "a", 3 << 30))
-    error = refused(source)
+    # A sparse file of 1 GiB would be read at once, as small ones are.
+    with (tmp_path / "grown").open("wb") as file:
+        file.truncate(1 << 30)
+    before_walk_ends(monkeypatch, lambda _: os.rename(tmp_path / "grown", source / "a"))
+    error = in_little_memory(lambda: refused(source))
     assert error.code == "source-changed"
 
 

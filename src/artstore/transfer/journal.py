@@ -2,7 +2,7 @@
 What an interrupted push has stored already, so that the next one does not store it again.
 
 One small file a push in the cache: its first line says what is pushed, each
-further line is the key of a pack that is durable. A file lock tells whether its
+further line is the key of a pack that is being stored. A file lock tells whether its
 push still runs. The journal is a hint: every pack it names is read back before
 it is relied on, and a lost journal only costs a second upload. Only a push of
 the same artifact takes it up: others would read its packs in vain, and forget them.
@@ -43,9 +43,9 @@ class Journal:
         self._file: IO[str] | None = None
         self._lock = threading.Lock()
 
-    def stored(self, key: str) -> None:
-        """Note that the value under `key` is durable."""
-        self._write({"stored": key})
+    def storing(self, key: str) -> None:
+        """Note that a value is about to be stored: noted later, a kill could come between."""
+        self._write({"storing": key})
 
     def committing(self, digest: str) -> None:
         """Note what is about to be published, for the case that the answer is lost."""
@@ -85,11 +85,11 @@ class Leftover:
         return any(record.get("push") == collection for record in self._records[:1])
 
     def packs(self) -> list[bytes]:
-        """The ids of the packs it stored."""
+        """The ids of the packs it stored, or was about to."""
         found: list[bytes] = []
         for record in self._records:
             with contextlib.suppress(ArtstoreError):
-                found.append(pack_id_of_key(str(record.get("stored", ""))))
+                found.append(pack_id_of_key(str(record.get("storing", ""))))
         return found
 
     def was_committing(self, digest: str) -> bool:

@@ -61,7 +61,7 @@ class Sending:
         collection = f"{spec.project}/{spec.name}"
         self._leftovers: list[Leftover] = list(leftovers(place.journal_directory, collection))
         self._journal = Journal(place.journal_directory, self.push_id, collection)
-        self._uploads = Uploads(place.storage, on_stored=self._journal.stored)
+        self._uploads = Uploads(place.storage, on_storing=self._journal.storing)
         self._resolved: dict[bytes, bytes] = {}
         self._data = self._open_stream()
         self._parent = place.manifest(newest) if newest is not None else None

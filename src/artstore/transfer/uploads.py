@@ -29,12 +29,12 @@ class Uploads:
     may be written before the barrier (invariant O1).
 
     Args:
-        on_stored: called from a worker with the key of each value that is durable.
+        on_storing: called from a worker with the key of each value, before it is stored.
     """
 
-    def __init__(self, storage: Storage, *, on_stored: Callable[[str], None]) -> None:
+    def __init__(self, storage: Storage, *, on_storing: Callable[[str], None]) -> None:
         self._storage = storage
-        self._on_stored = on_stored
+        self._on_storing = on_storing
         self._pool: ThreadPoolExecutor | None = None
         self._slots = threading.BoundedSemaphore(_IN_FLIGHT)
         self._futures: list[Future[None]] = []
@@ -71,14 +71,13 @@ class Uploads:
 
     def _store(self, key: str, parts: list[Buffer]) -> None:
         try:
-            try:
-                self._storage.create(key, parts)
-            except AlreadyExistsError:
-                # Keys carry this push's id: who else could have made it. The
-                # answer to our own first try was lost.
-                if self._storage.stat(key).size_bytes != sum(map(len, parts)):
-                    raise
-            self._on_stored(key)
+            self._on_storing(key)
+            self._storage.create(key, parts)
+        except AlreadyExistsError:
+            # Keys carry this push's id: who else could have made it. The
+            # answer to our own first try was lost.
+            if self._storage.stat(key).size_bytes != sum(map(len, parts)):
+                raise
         finally:
             self._slots.release()
 

@@ -25,15 +25,15 @@ def test_a_push_that_stores_nothing_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_finished_push_leaves_nothing(tmp_path: Path) -> None:
     running = journal(tmp_path)
-    running.stored(pack_key(PACK))
+    running.storing(pack_key(PACK))
     running.close(keep=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_push_leaves_its_packs_to_the_next_of_the_same_artifact(tmp_path: Path) -> None:
     running = journal(tmp_path)
-    running.stored(pack_key(PACK))
-    running.stored("index/0123-0101010101010101")
+    running.storing(pack_key(PACK))
+    running.storing("index/0123-0101010101010101")
     running.committing("ab" * 32)
     running.close(keep=True)
     (left,) = leftovers(tmp_path, "p/ds")
@@ -48,7 +48,7 @@ def test_a_failed_push_leaves_its_packs_to_the_next_of_the_same_artifact(tmp_pat
 
 def test_the_journal_of_a_push_that_runs_is_left_alone(tmp_path: Path) -> None:
     running = journal(tmp_path)
-    running.stored(pack_key(PACK))
+    running.storing(pack_key(PACK))
     assert list(leftovers(tmp_path, "p/ds")) == []
     running.close(keep=True)
 
@@ -56,7 +56,7 @@ def test_the_journal_of_a_push_that_runs_is_left_alone(tmp_path: Path) -> None:
 def test_what_others_left_is_kept_for_them_and_removed_after_a_while(tmp_path: Path) -> None:
     for number, collection in enumerate(("p/old", "p/young")):
         running = journal(tmp_path, collection, bytes([number] * 8))
-        running.stored(pack_key(PACK))
+        running.storing(pack_key(PACK))
         running.close(keep=True)
     os.utime(tmp_path / f"{'00' * 8}.journal", (1_000_000, 1_000_000))
     assert list(leftovers(tmp_path, "p/ds")) == []
@@ -64,7 +64,7 @@ def test_what_others_left_is_kept_for_them_and_removed_after_a_while(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "null\n", "[]\n", '{"push": "p/ds"}\n{"stored": 7}\n{"stored": "pa', "\xff"]
+    "text", ["", "{", "null\n", "[]\n", '{"push": "p/ds"}\n{"storing": 7}\n{"storing": "pa', "\xff"]
 )
 def test_a_journal_torn_by_the_kill_is_read_as_far_as_it_goes(tmp_path: Path, text: str) -> None:
     (tmp_path / f"{PUSH.hex()}.journal").write_bytes(text.encode("latin-1"))
@@ -81,6 +81,6 @@ def test_a_file_of_another_name_is_no_journal(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_does_not_fail_the_push(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     running = journal(tmp_path / "file" / "below")
-    running.stored(pack_key(PACK))
+    running.storing(pack_key(PACK))
     running.close(keep=True)
     assert list(leftovers(tmp_path / "file" / "below", "p/ds")) == []

@@ -63,13 +63,6 @@ def counts(metered: MeteredStorage) -> dict[str, int]:
     return {name: count.calls for name, count in metered.snapshot().items() if count.calls}
 
 
-def large_files(source: Path) -> dict[str, File]:
-    """Two files of more chunks than an entry holds, in one directory."""
-    files = {name: File(noise(12 * limits.MIB, seed)) for seed, name in enumerate(("x", "y"))}
-    build(source, files)
-    return files
-
-
 # --- what a push costs --------------------------------------------------------------
 
 
@@ -382,7 +375,7 @@ def test_a_parent_deleted_and_condemned_while_a_push_runs_aborts_it(source: Path
 
 def test_chunks_below_the_lists_of_a_large_file_are_relied_on_too(source: Path) -> None:
     # The pack of the lists may live on by another version's; that of the chunks is condemned.
-    large_files(source)
+    build(source, {"x": File(noise(16 * limits.MIB))})
     storage = BeforeEntry()
     store = open_at("memory://x", storage)
     entry = push(store, source).entry("x")

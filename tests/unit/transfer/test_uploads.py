@@ -29,7 +29,7 @@ class Gate(MemoryStorage):
 
 def test_submit_waits_while_too_much_is_in_flight() -> None:
     gate = Gate()
-    with Uploads(gate, on_stored=lambda _: None) as uploads:
+    with Uploads(gate, on_storing=lambda _: None) as uploads:
         for number in range(3):
             uploads.submit(f"packs/{number}", [b"x"])
         fourth = threading.Thread(target=uploads.submit, args=("packs/3", [b"x"]))
@@ -46,21 +46,26 @@ def test_submit_waits_while_too_much_is_in_flight() -> None:
     assert [info.key for info in gate.scan("")] == [f"packs/{n}" for n in range(4)]
 
 
-def test_a_barrier_waits_for_all_and_tells_each_key_that_is_durable() -> None:
-    storage, stored = MemoryStorage(), []
-    with Uploads(storage, on_stored=stored.append) as uploads:
+def test_a_barrier_waits_for_all_and_each_key_is_told_before_it_is_stored() -> None:
+    storage, told = MemoryStorage(), []
+
+    def on_storing(key: str) -> None:
+        assert key not in {info.key for info in storage.scan("")}
+        told.append(key)
+
+    with Uploads(storage, on_storing=on_storing) as uploads:
         for number in range(10):
             uploads.submit(f"packs/{number}", [b"ab", b"c"])
         uploads.barrier()
-        assert sorted(stored) == [info.key for info in storage.scan("")]
-        assert len(stored) == 10
+        assert sorted(told) == [info.key for info in storage.scan("")]
+        assert len(told) == 10
         assert uploads.stored_bytes == 30
         assert uploads.keys == [f"packs/{number}" for number in range(10)]
 
 
 def test_a_failure_is_raised_by_the_barrier_and_by_later_submits() -> None:
     storage = FaultyStorage(MemoryStorage(), FaultPlan(full_at=1))
-    with Uploads(storage, on_stored=lambda _: None) as uploads:
+    with Uploads(storage, on_storing=lambda _: None) as uploads:
         uploads.submit("packs/0", [b"x"])
         uploads.submit("packs/1", [b"x"])
         with pytest.raises(DeniedError):
@@ -75,18 +80,18 @@ def test_a_failure_is_raised_by_the_barrier_and_by_later_submits() -> None:
 
 
 def test_an_answer_that_was_lost_is_found_by_the_size_of_what_is_there() -> None:
-    storage, stored = MemoryStorage(), []
+    storage = MemoryStorage()
     storage.create("packs/0", b"mine")
-    with Uploads(storage, on_stored=stored.append) as uploads:
+    with Uploads(storage, on_storing=lambda _: None) as uploads:
         uploads.submit("packs/0", [b"mi", b"ne"])
         uploads.barrier()
-    assert stored == ["packs/0"]
+    assert storage.read("packs/0") == b"mine"
 
 
 def test_a_value_of_others_under_our_key_is_no_success() -> None:
     storage = MemoryStorage()
     storage.create("packs/0", b"theirs")
-    with Uploads(storage, on_stored=lambda _: None) as uploads:
+    with Uploads(storage, on_storing=lambda _: None) as uploads:
         uploads.submit("packs/0", [b"mine"])
         with pytest.raises(AlreadyExistsError):
             uploads.barrier()
@@ -95,6 +100,6 @@ def test_a_value_of_others_under_our_key_is_no_success() -> None:
 def test_what_has_not_begun_when_the_push_fails_is_not_stored() -> None:
     gate = Gate()
     gate.allowed.release(100)
-    with Uploads(gate, on_stored=lambda _: None):
+    with Uploads(gate, on_storing=lambda _: None):
         pass
     assert list(gate.scan("")) == []
