@@ -56,7 +56,7 @@ bench: $(TEST)/made
 environment: $(TEST)/made
 
 $(DEMO)/made: pyproject.toml
-	$(call make_environment,$(DEMO),.[demo])
+	$(call make_environment,$(DEMO),.)
 
 $(TEST)/made: pyproject.toml
 	$(call make_environment,$(TEST),.[test])

@@ -59,8 +59,6 @@ FENCES: dict[str, tuple[str, ...]] = {
     "pytest": ("testing/storage_suite.py",),
     "rich": ("cli/*",),
     "s3fs": ("storage/remote.py", "integrations/*"),
-    # The tour plays a user who has scikit-learn's digits.
-    "sklearn": ("cli/demo.py",),
     "starlette": ("web/*",),
     "torch": ("integrations/*",),
     # Segment boundaries hash a million paths: no call in between.
@@ -85,7 +83,6 @@ HEAVY = {
     "pyfastcdc",
     "rich",
     "s3fs",
-    "sklearn",
     "sqlite3",
     "ssl",
     "starlette",

@@ -99,7 +99,6 @@ CODES: dict[str, str] = {
     "source-missing": "A file or directory to push does not exist.",
     "damage-found": "A check ran to its end and found stored or checked-out bytes damaged.",
     "unexpected": "An error that artstore does not know: a bug.",
-    "package-missing": "A command needs a package that is not installed here.",
     # L7: source trees, checkouts and the content cache
     "source-vanished": "A file or directory to be read is not, or no longer, there.",
     "source-unreadable": "A file or directory to be read cannot be opened or listed.",

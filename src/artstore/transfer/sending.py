@@ -20,9 +20,9 @@ from artstore.catalog.fences import ContentUse, PushStart
 from artstore.catalog.operations import PublishRequest
 from artstore.catalog.state import VersionState
 from artstore.digest import digest_of
-from artstore.errors import InvalidInputError
+from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.manifests.entry import FILE, LINK, ArtifactHasher, Entry
-from artstore.manifests.reader import root_key
+from artstore.manifests.reader import Manifest, root_key
 from artstore.manifests.tree import INLINE_REFS, RefFolder
 from artstore.manifests.writer import ManifestWriter
 from artstore.packs.builder import PackStream
@@ -64,7 +64,7 @@ class Sending:
         self._uploads = Uploads(place.storage, on_storing=self._journal.storing)
         self._resolved: dict[bytes, bytes] = {}
         self._data = self._open_stream()
-        self._parent = place.manifest(newest) if newest is not None else None
+        self._parent = self._open_parent(newest)
         parent = Parent(self._parent)
         self._known = KnownChunks(
             place.packs,
@@ -79,6 +79,16 @@ class Sending:
         self._linked_packs: set[bytes] = set()
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
         self._failed = True
+
+    def _open_parent(self, newest: VersionState | None) -> Manifest | None:
+        if newest is None:
+            return None
+        try:
+            return self._place.manifest(newest)
+        except DamagedDataError as error:
+            name = f"{self._spec.project}/{self._spec.name}:v{newest.version}"
+            error.hint = f"`art rm {name}` lets the next push start from the version before it"
+            raise
 
     def __enter__(self) -> Self:
         return self

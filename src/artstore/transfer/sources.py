@@ -86,6 +86,7 @@ def _stream(source: Source, content_root: str, on_warning: Callable[[str], None]
             content_root=content_root,
             on_warning=on_warning,
         )
+        items = filter(_is_no_leftover, items)
         if source.prefix:
             prefix = source.prefix + "/"
             yield from (found._replace(path=prefix + found.path) for found in items)
@@ -121,3 +122,13 @@ def entry_without_bytes(item: Item) -> Entry:
     if item.kind == DIRECTORY:
         return directory_entry(item.path)
     return symlink_entry(item.path, item.target)
+
+
+def _is_no_leftover(found: Found) -> bool:
+    # What a pull that was killed left in its directory is nobody's data.
+    path = found.path
+    if ".art-" not in path:
+        return True
+    from artstore.transfer.target import is_temporary
+
+    return not is_temporary(path)
