@@ -38,6 +38,10 @@ __all__ = ["LocalStorage"]
 _GROUP_COUNT = 64
 _GROUP_BYTES = 8 * limits.MIB
 """A group of `create_many` is synced together; a large value gains nothing from company."""
+_LARGE_BYTES = 4 * 1024 * 1024
+"""Values of this size leave the page cache when they are durable; none but packs are so large."""
+_LARGE_READ_BYTES = 1024 * 1024
+"""A range of this size is read to be copied elsewhere: it is not left in the page cache."""
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a planted pipe must not block
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -282,6 +286,8 @@ class LocalStorage:
         for file in written:
             try:
                 durable.sync_file(file.descriptor)
+                if os.fstat(file.descriptor).st_size >= _LARGE_BYTES:
+                    durable.drop_cached(file.descriptor)
             except OSError as error:
                 # The pages count as clean now: this file is thrown away, never synced again.
                 raise self._translate(error, f"make {file.key} durable") from error
@@ -413,6 +419,14 @@ def _groups(items: Sequence[tuple[str, Value]]) -> Iterator[Sequence[tuple[str, 
 
 def _read_span(descriptor: int, key: str, span: Span | None, size: int) -> bytes:
     offset, length = locate(key, span, size)
+    if length < _LARGE_READ_BYTES or durable.is_cached(descriptor, offset):
+        return _read_range(descriptor, key, span, offset, length)
+    data = _read_range(descriptor, key, span, offset, length)
+    durable.drop_cached(descriptor, offset, length)
+    return data
+
+
+def _read_range(descriptor: int, key: str, span: Span | None, offset: int, length: int) -> bytes:
     data = os.pread(descriptor, length, offset) if length else b""
     if len(data) == length:
         return data

