@@ -89,18 +89,18 @@ class Output:
     def note(self, text: str) -> None:
         """One line on stderr that is good to know; not in JSON, not when quiet."""
         if not self.as_json and not self.quiet:
-            sys.stderr.write(printable(text) + "\n")
+            _say_beside(printable(text))
 
     def detail(self, text: str) -> None:
         """One line on stderr for `-v`."""
         if self.verbose and not self.as_json:
-            sys.stderr.write(printable(text) + "\n")
+            _say_beside(printable(text))
 
     def warn(self, text: str) -> None:
         """One line on stderr, also when quiet; in JSON, warnings are part of the result."""
         if not self.as_json:
             label = _paint("warning:", "yellow", sys.stderr)
-            sys.stderr.write(f"art: {label} {printable(text)}\n")
+            _say_beside(f"art: {label} {printable(text)}")
 
     def paint(self, text: str, colour: str) -> str:
         """`text` in a colour if stdout is a terminal that shows colours."""
@@ -115,6 +115,12 @@ class Output:
     def _write_lines(self, lines: Iterable[str]) -> None:
         for line in lines:
             sys.stdout.write(line + "\n")
+
+
+def _say_beside(line: str) -> None:
+    # Both may go into one log: what stdout was told before stands before it there.
+    sys.stdout.flush()
+    sys.stderr.write(line + "\n")
 
 
 def has_colour(stream: TextIO) -> bool:

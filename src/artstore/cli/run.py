@@ -38,17 +38,28 @@ def run(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except KeyboardInterrupt:
+        _finish_stdout()
         sys.stderr.write("\nart: interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:
-        # `art ls | head` is no error; the interpreter would flush, and fail, once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # `art ls | head` is no error.
+        _finish_stdout()
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence, told to the user
         from artstore.cli.failures import tell
 
+        _finish_stdout()
         return tell(error, session)
     return 0
+
+
+def _finish_stdout() -> None:
+    """What was said comes before the error; where it cannot be said, it is dropped."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The interpreter flushes, and would fail, once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(arguments: list[str], session: Session) -> None:
