@@ -64,6 +64,16 @@ class GlobList:
                 return not glob.is_negated
         return None
 
+    def decide_below(self, path: str, *, is_directory: bool = False) -> bool:
+        """As `decide`, where a pattern that matches a directory means all that is in it."""
+        while path:
+            decision = self.decide(path, is_directory=is_directory)
+            if decision is not None:
+                return decision
+            path = path.rpartition("/")[0]
+            is_directory = True
+        return False
+
 
 def parse_globs(lines: Iterable[str], *, origin: str) -> GlobList:
     """

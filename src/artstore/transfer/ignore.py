@@ -118,13 +118,7 @@ class IgnoreRules:
     def _includes(self, path: str, *, is_directory: bool = False) -> bool:
         # `--include images` means all that is in there: directories above count.
         assert self.include is not None
-        while path:
-            decision = self.include.decide(path, is_directory=is_directory)
-            if decision is not None:
-                return decision
-            path = path.rpartition("/")[0]
-            is_directory = True
-        return False
+        return self.include.decide_below(path, is_directory=is_directory)
 
 
 def _path_between(above: Path, below: Path) -> str:

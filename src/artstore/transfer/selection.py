@@ -36,21 +36,11 @@ class Selection:
         """Whether the entry at `path` is meant. Raises InvalidInputError `ignore-invalid`."""
         if self.prefix and not path.startswith(self.prefix):
             return False
-        return not self.globs or self._matches(path)
+        return not self.globs or self._patterns.decide_below(path)
 
     @cached_property
     def _patterns(self) -> GlobList:
         return parse_globs([f"/{glob.lstrip('/')}" for glob in self.globs], origin="--path")
-
-    def _matches(self, path: str) -> bool:
-        is_directory = False
-        while path:
-            decision = self._patterns.decide(path, is_directory=is_directory)
-            if decision is not None:
-                return decision
-            path = path.rpartition("/")[0]
-            is_directory = True
-        return False
 
 
 EVERYTHING: Final = Selection()

@@ -15,7 +15,7 @@ from artstore.manifests.tree import decode_node
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import PackReader
 
-__all__ = ["all_collections", "live_versions", "version_name", "version_refs"]
+__all__ = ["all_collections", "version_name", "version_refs"]
 
 
 def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -23,11 +23,6 @@ def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for project in catalog.projects():
         for name in catalog.collections(project):
             yield project, name
-
-
-def live_versions(state: CollectionState) -> Iterator[VersionState]:
-    """Versions that are not deleted, oldest first."""
-    yield from state.live
 
 
 def version_name(state: CollectionState, version: VersionState) -> str:
