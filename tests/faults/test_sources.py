@@ -21,7 +21,7 @@ from artstore import limits
 from artstore.errors import ArtstoreError, DeniedError, InvalidInputError, StateError
 from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
-from artstore.transfer import ingest, intake, largefile, sending
+from artstore.transfer import ingest, intake, sending, windows
 from artstore.transfer.walk import Found
 from tests.faults.memory import in_little_memory
 from tests.trees import (
@@ -109,19 +109,19 @@ def large(tmp_path: Path) -> Path:
 def change_windows(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[int], None], *, times: int
 ) -> None:
-    """Do `act` after the second window of a large file was read."""
-    fill = largefile._Windows._fill
+    """Do `act` after a later window of a large file was read."""
+    read = windows.WindowReader.read
     left, calls = [times], [0]
 
-    def filling(self: largefile._Windows) -> Any:
-        answer = fill(self)
+    def reading(self: windows.WindowReader, number: int) -> windows.ReadWindow:
+        answer = read(self, number)
         calls[0] += 1
-        if left[0] and self._offset > limits.READ_WINDOW_BYTES:
+        if left[0] and number * answer.filled_bytes > limits.READ_WINDOW_BYTES:
             left[0] -= 1
             act(calls[0])
         return answer
 
-    monkeypatch.setattr(largefile._Windows, "_fill", filling)
+    monkeypatch.setattr(windows.WindowReader, "read", reading)
 
 
 def test_a_large_file_that_changes_once_is_read_again(

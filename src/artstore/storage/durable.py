@@ -75,8 +75,14 @@ def temporary_name() -> str:
     return f"{os.getpid()}-{next(_counter)}-{clock.random_bytes(8).hex()}"
 
 
-def write_all(descriptor: int, buffers: Sequence[Buffer]) -> None:
-    """Write every byte of `buffers`; nothing is joined or copied in this process."""
+def write_all(descriptor: int, buffers: Sequence[Buffer], *, written_bytes: int = 0) -> None:
+    """
+    Write every byte of `buffers`; nothing is joined or copied in this process.
+
+    Args:
+        written_bytes: bytes of their start that are in the file already.
+    """
+    buffers = _without(buffers, written_bytes) if written_bytes else buffers
     for start in range(0, len(buffers), _BUFFERS_A_CALL):
         pending = [memoryview(b).cast("B") for b in buffers[start : start + _BUFFERS_A_CALL]]
         while pending:
@@ -86,6 +92,16 @@ def write_all(descriptor: int, buffers: Sequence[Buffer]) -> None:
                 written -= len(pending.pop(0))
             if written:
                 pending[0] = pending[0][written:]
+
+
+def _without(buffers: Sequence[Buffer], written_bytes: int) -> list[Buffer]:
+    """The end of `buffers`, from that byte on."""
+    rest: list[Buffer] = []
+    for buffer in buffers:
+        view = memoryview(buffer).cast("B")
+        rest.append(view[min(written_bytes, len(view)) :])
+        written_bytes = max(0, written_bytes - len(view))
+    return rest
 
 
 def begin_sync(descriptor: int) -> None:

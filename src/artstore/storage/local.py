@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from artstore import limits, names
 from artstore.errors import ArtstoreError, InvalidInputError, UnavailableError
 from artstore.storage import durable
+from artstore.storage.direct import write_direct
 from artstore.storage.directories import DirectoryTree
 from artstore.storage.protocol import KeyInfo, Span, Value
 from artstore.storage.values import (
@@ -304,7 +305,11 @@ class LocalStorage:
             if shared:
                 mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
                 os.fchmod(descriptor, mode | (shared & 0o444))
-            durable.write_all(descriptor, buffers_of(value))
+            buffers = buffers_of(value)
+            # What is not synced is better left to the cache.
+            is_large = self._sync and size_of(value) >= _LARGE_BYTES
+            written = write_direct(descriptor, buffers) if is_large else 0
+            durable.write_all(descriptor, buffers, written_bytes=written)
         except BaseException:
             os.close(descriptor)
             durable.remove_quietly(path)

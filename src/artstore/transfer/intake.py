@@ -20,9 +20,10 @@ from artstore.transfer.ingest import (
     changing_error,
     read_whole,
 )
-from artstore.transfer.largefile import LargeFile, WindowPool
+from artstore.transfer.largefile import LargeFile
 from artstore.transfer.sources import Item, entry_without_bytes
 from artstore.transfer.walk import Found
+from artstore.transfer.windows import WindowPool
 
 __all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
 

@@ -1,21 +1,18 @@
 """
-Reading a large file in windows: one thread reads and cuts, workers hash and encode.
+Reading a large file in windows: each is read, cut, hashed and encoded by workers.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future
 from typing import Final
 
-from artstore import clock, limits
-from artstore.chunks.cut import Cutter
+from artstore import clock
 from artstore.digest import Hasher
-from artstore.storage.durable import drop_cached, is_cached
 from artstore.transfer.ingest import (
     FreshChunk,
     Ingested,
@@ -25,45 +22,13 @@ from artstore.transfer.ingest import (
     source_changed,
 )
 from artstore.transfer.walk import Found, source_error
+from artstore.transfer.windows import ReadWindow, WindowCutter, WindowPool, WindowReader
 
-__all__ = ["LargeFile", "WindowPool"]
+__all__ = ["LargeFile"]
 
-_WINDOW_BYTES: Final = 2 * limits.MIB
-_READ_AHEAD_BYTES: Final = 16 * limits.MIB
-_AHEAD: Final = 3
-"""Windows in flight: one is read and cut, one hashed, one waits for its turn."""
-
-
-class WindowPool:
-    """
-    Read buffers that are used again once nothing looks into them any more.
-
-    Chunks that are stored raw are views of the window they were read into, until
-    their pack is durable. A fresh buffer costs page faults: reading 1 GiB into
-    new ones took 1.0 s of system time, into used ones 0.1 s (measured).
-    """
-
-    def __init__(self) -> None:
-        self._windows: list[bytearray] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> bytearray:
-        """A buffer of `_WINDOW_BYTES` that no view refers to; its content is arbitrary."""
-        with self._lock:
-            for at, window in enumerate(self._windows):
-                try:
-                    # A bytearray refuses to change its length while views of it exist.
-                    window.append(0)
-                except BufferError:
-                    continue
-                window.pop()
-                return self._windows.pop(at)
-        return bytearray(_WINDOW_BYTES)
-
-    def give_back(self, window: bytearray) -> None:
-        """Hand a buffer over for when its last view is gone."""
-        with self._lock:
-            self._windows.append(window)
+_READS_AHEAD: Final = 2
+_AHEAD: Final = 2
+"""Windows in flight: two are being read, one is cut, two are hashed and encoded."""
 
 
 class LargeFile:
@@ -108,28 +73,32 @@ class LargeFile:
         )
 
     def _pump(self) -> Generator[list[FreshChunk], None, int]:
-        pending: deque[tuple[memoryview, Future[list[FreshChunk]], Future[None]]] = deque()
-        windows = _Windows(self._descriptor, self._pool)
-        # Reading and cutting go on in a worker while this thread packs what is done.
-        coming = self._workers.submit(windows.next)
-        total = 0
+        reader = WindowReader(self._descriptor, self._pool)
+        cutter = WindowCutter(self._pool)
+        reads: deque[Future[ReadWindow]] = deque()
+        pending: deque[tuple[Future[list[FreshChunk]], Future[None]]] = deque()
+        total = number = 0
         hashed: Future[None] | None = None
-        while True:
-            window = coming.result()
-            if window is not None:
-                view, lengths, final = window
-                if not final:
-                    coming = self._workers.submit(windows.next)
-                total += len(view)
-                encoded = self._workers.submit(self._encode, view, lengths)
-                hashed = self._workers.submit(self._hash, view, hashed)
-                pending.append((view, encoded, hashed))
-            while pending and (window is None or final or len(pending) >= _AHEAD):
-                _, encoded, done = pending.popleft()
-                yield encoded.result()
-                done.result()
-            if window is None or final:
-                break
+        is_last = False
+        while not is_last:
+            while len(reads) < _READS_AHEAD:
+                reads.append(self._workers.submit(reader.read, number))
+                number += 1
+            window = reads.popleft().result()
+            is_last = window.is_last
+            cut = self._workers.submit(cutter.cut, window)
+            # What was cut before is hashed meanwhile, and packed by this thread.
+            while len(pending) >= _AHEAD:
+                yield _take(pending)
+            view, lengths = cut.result()
+            total += len(view)
+            encoded = self._workers.submit(self._encode, view, lengths)
+            hashed = self._workers.submit(self._hash, view, hashed)
+            pending.append((encoded, hashed))
+        while pending:
+            yield _take(pending)
+        for unwanted in reads:
+            unwanted.cancel()
         self._after = os.fstat(self._descriptor)
         return total
 
@@ -150,58 +119,8 @@ class LargeFile:
         self._hasher.update(view)
 
 
-class _Windows:
-    """Successive windows of a file, each starting at a chunk boundary."""
-
-    def __init__(self, descriptor: int, pool: WindowPool) -> None:
-        self._descriptor = descriptor
-        self._pool = pool
-        self._offset = 0
-        self._carry = b""
-        self._cutter = Cutter()
-        self._was_cached = is_cached(descriptor)
-
-    def next(self) -> tuple[memoryview, list[int], bool] | None:
-        """(whole chunks, their lengths, whether they are the last), or None for an empty file."""
-        while True:
-            buffer, filled, final = self._fill()
-            view = memoryview(buffer)[:filled]
-            self._pool.give_back(buffer)
-            if not filled:
-                return None
-            lengths = self._cutter.lengths(view, final=final)
-            used = sum(lengths)
-            self._carry = bytes(view[used:])
-            if used:
-                return view[:used], lengths, final
-
-    def _fill(self) -> tuple[bytearray, int, bool]:
-        carry = len(self._carry)
-        buffer = self._pool.take()
-        view = memoryview(buffer)
-        view[:carry] = self._carry
-        filled = carry
-        while filled < len(buffer):
-            count = os.preadv(self._descriptor, [view[filled:]], self._offset)
-            if not count:
-                return buffer, filled, True
-            filled += count
-            self._offset += count
-        self._advise(len(buffer))
-        return buffer, filled, False
-
-    def _advise(self, window_bytes: int) -> None:
-        """
-        Read ahead, and leave the page cache as it was found.
-
-        A file that was not cached gives its pages back behind the reader: it
-        would push out what others use, and the kernel hands out used pages
-        faster than new ones (2 GiB cold: see benchmarks/README.md).
-        """
-        advise = getattr(os, "posix_fadvise", None)
-        if advise is None:
-            return
-        advise(self._descriptor, self._offset, _READ_AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
-        if not self._was_cached:
-            start = max(0, self._offset - 2 * window_bytes)
-            drop_cached(self._descriptor, start, window_bytes)
+def _take(pending: deque[tuple[Future[list[FreshChunk]], Future[None]]]) -> list[FreshChunk]:
+    encoded, hashed = pending.popleft()
+    chunks = encoded.result()
+    hashed.result()
+    return chunks
