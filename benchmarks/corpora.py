@@ -1,5 +1,5 @@
 """
-The trees that are pushed and pulled: W1 to W5 and W7 of the issue, made from a seed.
+The trees that are pushed and pulled, made from a seed.
 
 The same seed, scale and Python give the same bytes on every machine. All
 content is random and therefore incompressible, as images and weights are.
@@ -11,9 +11,16 @@ content is random and therefore incompressible, as images and weights are.
         picked at random over the whole tree
     W5  W2 untouched
     W7  1,000,000 files of 100 bytes, then 10 of them changed
+    W8  one file of 20 GiB, for the memory it takes
+
+For buckets, smaller ones:
+
+    B1  2,000 files of 20 KiB in 20 folders; then 20 changed, 20 added, 10 deleted
+    B2  one file of 256 MiB; then 1 KiB inserted at 50 MiB and 1 MiB overwritten at 200 MiB
+    B3  one file of 1 GiB, to be read at random places
 
 Make one by hand: `python -m benchmarks.corpora w2 DIRECTORY [--edit] [--seed N] [--scale X]`;
-with `--edit` the directory must hold W1, W2 or W7 and becomes W3, W4 or the second W7.
+with `--edit` the directory must hold the first tree and becomes the second.
 """
 
 from __future__ import annotations
@@ -26,28 +33,60 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
-__all__ = ["DEFAULT_SEED", "Corpus", "edit", "generate"]
+__all__ = ["DEFAULT_SEED", "KINDS", "Corpus", "edit", "generate"]
 
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 DEFAULT_SEED = 1
 
-W2_SIZES = (18_432, 24_668)
-"""Mean 21,550 bytes: 20,000 of them are the 431 MB of the issue."""
-W4_SIZES = (17_132, 23_368)
-"""Mean 20,250 bytes: 200 changed and 200 added files are the 8.1 MB of the issue."""
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Images:
+    """Many small files: how many, in how many folders, how long, and what an edit does."""
+
+    file_count: int
+    folder_count: int
+    sizes: tuple[int, int]
+    edited_sizes: tuple[int, int]
+    changed_count: int
+    added_count: int
+    deleted_count: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Model:
+    """One large file: how long, and where an edit inserts 1 KiB and overwrites 1 MiB."""
+
+    size_bytes: int
+    insert_at: int = 100 * MIB
+    overwrite_at: int = 1536 * MIB
+
+
+# Mean 21,550 bytes: 20,000 of them are the 431 MB of the issue; mean 20,250 bytes: 200
+# changed and 200 added files are its 8.1 MB.
+IMAGES = {
+    "w2": Images(20_000, 200, (18_432, 24_668), (17_132, 23_368), 200, 200, 100),
+    "b1": Images(2_000, 20, (20 * KIB, 20 * KIB), (20 * KIB, 20 * KIB), 20, 20, 10),
+}
+MODELS = {
+    "w1": Model(2 * GIB),
+    "b2": Model(256 * MIB, 50 * MIB, 200 * MIB),
+    "b3": Model(GIB),
+    "w8": Model(20 * GIB),
+}
 W7_FOLDER_COUNT = 1_000
 W7_FILE_BYTES = 100
 W7_CHANGED_COUNT = 10
 # Random.randbytes slows down with the length asked; blocks of 16 KiB are twice as fast as 1 MiB.
 DRAW_BYTES = 16 * KIB
+KINDS = (*MODELS, *IMAGES, "w7")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Corpus:
     """
-    Which tree to make. `kind` is "w1", "w2" or "w7": the other three are edits of these.
+    Which tree to make. `kind` is a key of `IMAGES` or `MODELS`, or "w7".
 
     A `scale` below 1 shrinks counts and lengths alike, to try the harness out.
     """
@@ -61,17 +100,19 @@ class Corpus:
 
     @property
     def file_count(self) -> int:
-        if self.kind == "w1":
+        if self.kind in MODELS:
             return 1
-        return self.scaled(20_000, least=20) if self.kind == "w2" else self.scaled(1_000_000)
+        if images := IMAGES.get(self.kind):
+            return self.scaled(images.file_count, least=20)
+        return self.scaled(1_000_000)
 
     @property
     def size_bytes(self) -> int:
         """Content bytes, within a percent."""
-        if self.kind == "w1":
-            return self.scaled(2 * GIB)
-        mean = sum(W2_SIZES) // 2 if self.kind == "w2" else W7_FILE_BYTES
-        return self.file_count * mean
+        if model := MODELS.get(self.kind):
+            return self.scaled(model.size_bytes)
+        images = IMAGES.get(self.kind)
+        return self.file_count * (sum(images.sizes) // 2 if images else W7_FILE_BYTES)
 
     def stream(self, purpose: str) -> Random:
         """One stream of draws a purpose, so that an edit does not depend on how W2 was made."""
@@ -81,28 +122,26 @@ class Corpus:
 def generate(corpus: Corpus, root: Path) -> None:
     """Write the tree of `corpus` into the new directory `root`."""
     root.mkdir(parents=True)
-    match corpus.kind:
-        case "w1":
-            _write_w1(corpus, root)
-        case "w2":
-            _write_w2(corpus, root)
-        case "w7":
-            _write_w7(corpus, root)
-        case kind:
-            raise ValueError(f"no corpus is called {kind!r}: w1, w2 and w7 are")
+    if corpus.kind in MODELS:
+        _write_model(corpus, root)
+    elif images := IMAGES.get(corpus.kind):
+        _write_images(corpus, images, root)
+    elif corpus.kind == "w7":
+        _write_w7(corpus, root)
+    else:
+        raise ValueError(f"no corpus is called {corpus.kind!r}: {', '.join(KINDS)} are")
 
 
 def edit(corpus: Corpus, root: Path) -> None:
-    """Turn the tree of `corpus` at `root` into its second version: W3, W4 or the edited W7."""
-    match corpus.kind:
-        case "w1":
-            _edit_w1(corpus, root)
-        case "w2":
-            _edit_w2(corpus, root)
-        case "w7":
-            _edit_w7(corpus, root)
-        case kind:
-            raise ValueError(f"no corpus is called {kind!r}: w1, w2 and w7 are")
+    """Turn the tree of `corpus` at `root` into its second version: W3 for W1, W4 for W2."""
+    if model := MODELS.get(corpus.kind):
+        _edit_model(corpus, model, root)
+    elif images := IMAGES.get(corpus.kind):
+        _edit_images(corpus, images, root)
+    elif corpus.kind == "w7":
+        _edit_w7(corpus, root)
+    else:
+        raise ValueError(f"no corpus is called {corpus.kind!r}: {', '.join(KINDS)} are")
 
 
 def _draw(stream: Random, size_bytes: int) -> Iterator[bytes]:
@@ -110,23 +149,23 @@ def _draw(stream: Random, size_bytes: int) -> Iterator[bytes]:
         yield stream.randbytes(min(DRAW_BYTES, size_bytes - start))
 
 
-# --- W1 and W3: one large file ------------------------------------------------
+# --- One large file: W1, and W3 which is an edit of it ---------------------------
 
 
-def _write_w1(corpus: Corpus, root: Path) -> None:
+def _write_model(corpus: Corpus, root: Path) -> None:
     with open(root / "model.bin", "wb", buffering=MIB) as file:
         file.writelines(_draw(corpus.stream("content"), corpus.size_bytes))
 
 
-def _edit_w1(corpus: Corpus, root: Path) -> None:
+def _edit_model(corpus: Corpus, model: Model, root: Path) -> None:
     """
-    Write W3 beside and rename, as programs that save checkpoints do.
+    Write the new file beside and rename, as programs that save checkpoints do.
 
-    Both positions are in the new file: 1.5 GiB is counted after the insertion.
+    Both positions are in the new file: that of W3's 1.5 GiB is counted after the insertion.
     """
     stream = corpus.stream("edit")
-    insert_at = corpus.scaled(100 * MIB)
-    overwrite_at = corpus.scaled(1536 * MIB)
+    insert_at = corpus.scaled(model.insert_at)
+    overwrite_at = corpus.scaled(model.overwrite_at)
     inserted = stream.randbytes(KIB)
     overwritten = b"".join(_draw(stream, corpus.scaled(MIB, least=KIB)))
     path = root / "model.bin"
@@ -151,35 +190,41 @@ def _copy(source: BinaryIO, target: BinaryIO, size_bytes: int) -> None:
         left -= len(block)
 
 
-# --- W2, W4 and W5: a data set of images --------------------------------------
+# --- A data set of images: W2, and W4 which is an edit of it ----------------------
 
 
-def _w2_path(root: Path, corpus: Corpus, number: int) -> Path:
-    folder_count = corpus.scaled(200, least=2)
+def _image_path(root: Path, corpus: Corpus, images: Images, number: int) -> Path:
+    folder_count = corpus.scaled(images.folder_count, least=2)
     return root / f"class_{number % folder_count:03d}" / f"{number:06d}.jpg"
 
 
-def _write_w2(corpus: Corpus, root: Path) -> None:
+def _write_images(corpus: Corpus, images: Images, root: Path) -> None:
     stream = corpus.stream("content")
-    for number in range(corpus.scaled(200, least=2)):
-        _w2_path(root, corpus, number).parent.mkdir()
+    for number in range(corpus.scaled(images.folder_count, least=2)):
+        _image_path(root, corpus, images, number).parent.mkdir()
     for number in range(corpus.file_count):
-        _w2_path(root, corpus, number).write_bytes(stream.randbytes(stream.randint(*W2_SIZES)))
+        data = stream.randbytes(stream.randint(*images.sizes))
+        _image_path(root, corpus, images, number).write_bytes(data)
 
 
-def _edit_w2(corpus: Corpus, root: Path) -> None:
+def _edit_images(corpus: Corpus, images: Images, root: Path) -> None:
     stream = corpus.stream("edit")
-    changed_count = corpus.scaled(200)
-    deleted_count = corpus.scaled(100)
+    changed_count = corpus.scaled(images.changed_count)
+    deleted_count = corpus.scaled(images.deleted_count)
     picked = stream.sample(range(corpus.file_count), changed_count + deleted_count)
-    for number in picked[:changed_count]:
-        _w2_path(root, corpus, number).write_bytes(stream.randbytes(stream.randint(*W4_SIZES)))
-    for number in picked[changed_count:]:
-        _w2_path(root, corpus, number).unlink()
-    # A new name in a random folder: numbers that W2 never reaches.
+    # A new name in a random folder: numbers that the first tree never reaches.
     unused = range(corpus.file_count, 2 * corpus.file_count)
-    for number in stream.sample(unused, corpus.scaled(200)):
-        _w2_path(root, corpus, number).write_bytes(stream.randbytes(stream.randint(*W4_SIZES)))
+
+    def write(number: int) -> None:
+        data = stream.randbytes(stream.randint(*images.edited_sizes))
+        _image_path(root, corpus, images, number).write_bytes(data)
+
+    for number in picked[:changed_count]:
+        write(number)
+    for number in picked[changed_count:]:
+        _image_path(root, corpus, images, number).unlink()
+    for number in stream.sample(unused, corpus.scaled(images.added_count)):
+        write(number)
 
 
 # --- W7: very many entries ----------------------------------------------------
@@ -208,7 +253,7 @@ def _edit_w7(corpus: Corpus, root: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write one benchmark tree.")
-    parser.add_argument("kind", choices=["w1", "w2", "w7"])
+    parser.add_argument("kind", choices=KINDS)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--edit", action="store_true", help="change the tree that is there")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)

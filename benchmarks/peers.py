@@ -179,7 +179,10 @@ class DvcTool(Tool):
         for workspace in (self.room, self.other):
             self.do("dvc", "init", "-q", "--no-scm", cwd=workspace)
             self.do("dvc", "config", "-q", "core.analytics", "false", cwd=workspace)
-            self.do("dvc", "remote", "add", "-q", "-d", "store", self.store, cwd=workspace)
+            self.add_remote(workspace)
+
+    def add_remote(self, workspace: Path) -> None:
+        self.do("dvc", "remote", "add", "-q", "-d", "store", self.store, cwd=workspace)
 
     def push(self) -> Command:
         return self.command("sh", "-ec", "dvc add -q tree && dvc push -q")

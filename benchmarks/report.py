@@ -19,12 +19,16 @@ __all__ = ["describe_machine", "judge", "markdown_table", "row_record"]
 
 Record = dict[str, Any]
 REFERENCES = ("cp", "read+blake3")
+COUNTS = (
+    *("stored_bytes", "store_read_bytes", "left_bytes", "peak_bytes", "extra_files"),
+    *("request_count", "write_count", "sent_bytes"),
+)
 
 
 def row_record(row: Row, seen: Mapping[str, Observation], *, is_full_size: bool) -> Record:
     """All that is kept of one row: the figures of every tool, and what they mean for ours."""
     tools = {name: _tool_record(observation) for name, observation in seen.items()}
-    for reference in REFERENCES:
+    for reference in dict.fromkeys((*REFERENCES, row.target.ratio_to)):
         base = tools.get(reference, {}).get("seconds", {}).get("median")
         for record in tools.values():
             if base and "seconds" in record:
@@ -39,6 +43,7 @@ def row_record(row: Row, seen: Mapping[str, Observation], *, is_full_size: bool)
         "id": row.id,
         "title": row.title,
         "target": describe_target(row.target),
+        "reference": row.target.ratio_to,
         "verdict": verdict,
         "missed": missed or [],
         "faster_peers": _faster_peers(tools),
@@ -91,7 +96,9 @@ def judge(target: Target, tools: Mapping[str, Record]) -> list[str]:
     missed = []
     if target.seconds is not None or target.ratio is not None:
         missed += _judge_time(target, own)
-    for name in ("stored_bytes", "store_read_bytes", "left_bytes", "peak_bytes", "extra_files"):
+    if target.sent_ratio is not None:
+        missed += _judge_sent(target, tools)
+    for name in COUNTS:
         limit = getattr(target, name)
         if limit is None:
             continue
@@ -121,6 +128,17 @@ def _judge_time(target: Target, own: Record) -> list[str]:
     return missed
 
 
+def _judge_sent(target: Target, tools: Mapping[str, Record]) -> list[str]:
+    own = tools["art"].get("sent_bytes")
+    base = tools.get(target.ratio_to, {}).get("sent_bytes")
+    assert target.sent_ratio is not None
+    if own is None or not base:
+        return ["what was sent could not be compared"]
+    if own <= target.sent_ratio * base:
+        return []
+    return [f"sent {own / base:.2f}x > {target.sent_ratio:.2g}x {target.ratio_to}"]
+
+
 def describe_target(target: Target) -> str:
     times = []
     if target.seconds is not None:
@@ -133,6 +151,7 @@ def describe_target(target: Target) -> str:
         "store_read_bytes": "read from the store",
         "left_bytes": "left behind",
         "peak_bytes": "of memory",
+        "sent_bytes": "sent",
     }
     for name, word in words.items():
         limit = getattr(target, name)
@@ -140,6 +159,12 @@ def describe_target(target: Target) -> str:
             parts.append(f"<= {_megabytes(limit)} {word}" if limit else f"0 bytes {word}")
     if target.extra_files is not None:
         parts.append("deleted files gone")
+    if target.request_count is not None:
+        parts.append(f"<= {target.request_count} requests")
+    if target.write_count is not None:
+        parts.append(f"<= {target.write_count} requests that write")
+    if target.sent_ratio is not None:
+        parts.append(f"<= {target.sent_ratio:.2g}x what {target.ratio_to} sent")
     return ", ".join(parts)
 
 
@@ -160,7 +185,7 @@ def markdown_table(rows: Iterable[Record], tool_names: Iterable[str]) -> str:
     ]
     kept = list(rows)
     for row in kept:
-        cells = [_cell(row["tools"].get(name)) for name in names]
+        cells = [_cell(row["tools"].get(name), row["reference"]) for name in names]
         verdict = row["verdict"]
         if row["missed"]:
             verdict += ": " + "; ".join(row["missed"])
@@ -177,12 +202,12 @@ def _peak(rows: Iterable[Record], name: str) -> str:
     return _megabytes(max(peaks)) if any(peaks) else ""
 
 
-def _cell(record: Record | None) -> str:
+def _cell(record: Record | None, reference: str) -> str:
     if record is None:
         return ""
     parts = []
     if "seconds" in record:
-        ratio = record.get("ratio_to", {}).get("cp")
+        ratio = record.get("ratio_to", {}).get(reference)
         told = f" ({ratio:.2f}x)" if ratio is not None else ""
         parts.append(f"{record['seconds']['median']:.2f} s{told}")
     if record.get("stored_bytes"):
@@ -193,6 +218,11 @@ def _cell(record: Record | None) -> str:
         parts.append(f"left {_megabytes(record['left_bytes'])}")
     if record.get("extra_files"):
         parts.append(f"{record['extra_files']} deleted files left")
+    if "sent_bytes" in record:
+        parts.append(f"sent {_megabytes(record['sent_bytes'])}")
+    if "request_count" in record:
+        writes = record["write_count"]
+        parts.append(f"{record['request_count']:,} requests, {writes:,} of them write")
     return ", ".join(parts)
 
 

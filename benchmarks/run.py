@@ -5,9 +5,12 @@ Run the benchmarks: `python -m benchmarks --help`.
 from __future__ import annotations
 
 import argparse
+import compileall
 import dataclasses
 import datetime as dt
+import importlib.util
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -18,21 +21,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import corpora
-from benchmarks.corpora import Corpus
+from benchmarks.corpora import KINDS, Corpus
 from benchmarks.evidence import WrongCheckoutError
 from benchmarks.measure import CommandFailedError
-from benchmarks.peers import PEERS
 from benchmarks.report import Record, describe_machine, markdown_table, row_record
-from benchmarks.tools import REPOSITORY, ArtTool, CopyTool, HashTool, Tool
-from benchmarks.workloads import ROWS, SCENARIOS, Observation, Recorder, Scenario
+from benchmarks.suites import LOCAL, S3_SERVERS, Suite, s3_suite
+from benchmarks.tools import REPOSITORY, ArtTool, Tool
+from benchmarks.workloads import Observation, Recorder, Scenario
 
-KINDS = ("w1", "w2", "w7")
-OUR_TOOLS: tuple[type[Tool], ...] = (CopyTool, HashTool, ArtTool)
 RESULT_FORMAT = 1
-# Copies of its corpus that a tool holds at its fullest: tree, checkout, two
-# versions in the store; DVC adds two caches of two versions.
-ROOM_COPIES = 4
-PEER_ROOM_COPIES = 8
 BLOCK_BYTES = 4_096
 
 
@@ -40,6 +37,7 @@ BLOCK_BYTES = 4_096
 class Plan:
     """What to run: `rows` are ids, `runs` counts repetitions of each scenario that repeats."""
 
+    suite: Suite
     rows: frozenset[str]
     tools: tuple[type[Tool], ...]
     runs: int
@@ -48,8 +46,9 @@ class Plan:
     all_tools_everywhere: bool
 
     def scenarios(self) -> list[Scenario]:
-        named = {row.scenario for row in ROWS if row.id in self.rows}
-        return [scenario for scenario in SCENARIOS.values() if scenario.name in named]
+        suite = self.suite
+        named = {row.scenario for row in suite.rows if row.id in self.rows}
+        return [scenario for scenario in suite.scenarios.values() if scenario.name in named]
 
     def corpora(self) -> dict[str, Corpus]:
         return {kind: Corpus(kind, self.seed, self.scale) for kind in KINDS}
@@ -59,7 +58,7 @@ class Plan:
         return [
             tool
             for tool in self.tools
-            if tool is ArtTool or not scenario.only_art or (everywhere and tool.can_pull)
+            if issubclass(tool, ArtTool) or not scenario.only_art or (everywhere and tool.can_pull)
         ]
 
 
@@ -67,17 +66,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.art:
         ArtTool.words = shlex.split(options.art)
+    # Tools installed beside this Python are found without its environment being active.
+    beside = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), beside))
+    suite = LOCAL if options.s3 is None else s3_suite(options.s3)
     if options.list:
-        _print_rows()
+        _print_rows(suite)
         return 0
     plan = Plan(
-        rows=_chosen_rows(options.rows),
-        tools=_chosen_tools(options.tools, with_peers=options.peers),
+        suite=suite,
+        rows=_chosen_rows(suite, options.rows),
+        tools=_chosen_tools(suite, options.tools, with_peers=options.peers),
         runs=options.runs,
         scale=options.scale,
         seed=options.seed,
         all_tools_everywhere=options.w7_peers,
     )
+    _compile(options.art)
     with _work_directory(options.work) as work:
         _refuse_full_disk(plan, work)
         result = execute(plan, work)
@@ -98,34 +103,38 @@ def execute(plan: Plan, work: Path) -> Record:
     machine = describe_machine(work)
     began = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     pristine = work / f"corpora-seed{plan.seed}-scale{plan.scale:g}"
-    recorder = Recorder(plan.rows, plan.corpora(), pristine)
+    suite = plan.suite
+    recorder = suite.recorder(plan.rows, plan.corpora(), pristine)
     failures: list[Record] = []
     for scenario in plan.scenarios():
         if scenario.needs_reflink and not _has_reflink(work):
             _say(f"{scenario.name}: left out, the file system of {work} has no reflinks")
             continue
+        if reason := suite.reason_against(scenario):
+            _say(f"{scenario.name}: left out, {reason}")
+            continue
         _make_corpora(scenario, recorder)
         broken: set[str] = set()
-        runs = plan.runs if scenario.repeats else 1
-        # Tools take turns within a run, so that a slow minute of the machine hits all alike.
-        for number in range(1, runs + 1):
-            for kind in plan.tools_of(scenario):
-                if kind.name in broken:
-                    continue
-                _say(f"{scenario.name}: run {number} of {runs}, {kind.name}")
-                try:
-                    scenario.play(recorder, kind(work / "rooms" / kind.name))
-                except (
-                    CommandFailedError,
-                    WrongCheckoutError,
-                    subprocess.CalledProcessError,
-                ) as error:
-                    broken.add(kind.name)
-                    failures.append(
-                        {"tool": kind.name, "scenario": scenario.name, "message": str(error)}
-                    )
+        # Tools take turns within a round, so that a slow minute of the machine hits all alike.
+        for number in suite.numbers(scenario, plan.runs):
+            with suite.round(number, scenario, recorder, work) as round_:
+                for kind in plan.tools_of(scenario):
+                    if kind.name in broken:
+                        continue
+                    told = f"round {number} of {plan.runs}" if number else "counting"
+                    _say(f"{scenario.name}: {told}, {kind.name}")
+                    try:
+                        scenario.play(recorder, round_.tool(kind, work / "rooms" / kind.name))
+                    except (
+                        CommandFailedError,
+                        WrongCheckoutError,
+                        subprocess.CalledProcessError,
+                    ) as error:
+                        broken.add(kind.name)
+                        failures.append(_failure(kind, scenario, error))
     return {
         "format": RESULT_FORMAT,
+        "suite": suite.name,
         "began": began,
         "commit": _commit(),
         "machine": machine,
@@ -139,23 +148,31 @@ def execute(plan: Plan, work: Path) -> Record:
     }
 
 
+def _failure(kind: type[Tool], scenario: Scenario, error: Exception) -> Record:
+    said = getattr(error, "stderr", None)
+    message = f"{error} {said.decode(errors='replace')}" if said else str(error)
+    return {"tool": kind.name, "scenario": scenario.name, "message": message}
+
+
 def _rows(plan: Plan, recorder: Recorder) -> list[Record]:
     records = []
-    for row in ROWS:
+    for row in plan.suite.rows:
         seen: dict[str, Observation] = {
             name: observation
             for (row_id, name), observation in recorder.seen.items()
             if row_id == row.id
         }
         if seen:
-            records.append(row_record(row, seen, is_full_size=plan.scale == 1.0))
+            is_judged = plan.scale == 1.0 and plan.suite.judges(row)
+            records.append(row_record(row, seen, is_full_size=is_judged))
     return records
 
 
 def _result_path(result: Record) -> Path:
     machine = result["machine"]
     system = machine["system"].partition(" ")[0].lower()
-    name = f"{result['began'][:10]}-{system}-{machine['core_count']}-cores.json"
+    suite = "" if result["suite"] == LOCAL.name else f"-s3-{result['suite']}"
+    name = f"{result['began'][:10]}-{system}-{machine['core_count']}-cores{suite}.json"
     return REPOSITORY / "benchmarks" / "results" / name
 
 
@@ -195,12 +212,14 @@ def _work_directory(given: Path | None) -> Iterator[Path]:
 def _refuse_full_disk(plan: Plan, work: Path) -> None:
     """Stop before writing anything when the disk cannot hold corpora and the fullest room."""
     sizes = {kind: _disk_bytes(corpus) for kind, corpus in plan.corpora().items()}
-    copies = PEER_ROOM_COPIES if any(tool in PEERS for tool in plan.tools) else ROOM_COPIES
+    suite = plan.suite
+    has_optional = any(tool in suite.optional_tools for tool in plan.tools)
+    copies = suite.optional_room_copies if has_optional else suite.room_copies
     kept = {kind for scenario in plan.scenarios() for kind in scenario.corpora}
     rooms = [
-        copies * sizes[kind]
+        (scenario.room_copies or copies) * sizes[kind]
         for scenario in plan.scenarios()
-        for kind in (scenario.corpora or (("w7",) if scenario.name == "w7" else ()))
+        for kind in (*scenario.corpora, *scenario.generated)
     ]
     needed = sum(sizes[kind] for kind in kept) + max(rooms, default=0)
     free = shutil.disk_usage(work).free
@@ -246,7 +265,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure art and its references as whole processes; see benchmarks/README.md.",
     )
     parser.add_argument(
-        "--rows", nargs="+", metavar="ROW", help="ids or scenarios; default: all but w7"
+        "--rows",
+        nargs="+",
+        metavar="ROW",
+        help="ids or scenarios; default: all but w7 and memory-*",
+    )
+    parser.add_argument(
+        "--s3", choices=S3_SERVERS, metavar="SERVER", help=f"buckets: {', '.join(S3_SERVERS)}"
     )
     parser.add_argument("--runs", type=int, default=3, help="repetitions, medians are told (3)")
     parser.add_argument("--tools", nargs="+", metavar="TOOL", help="default: cp read+blake3 art")
@@ -267,28 +292,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _chosen_rows(asked: Sequence[str] | None) -> frozenset[str]:
+def _compile(art: str | None) -> None:
+    """Compile the package first: no measured process is to do it, and some variables forbid it."""
+    found = importlib.util.find_spec("artstore")
+    if art is None and found is not None and found.origin is not None:
+        compileall.compile_dir(Path(found.origin).parent, quiet=2)
+
+
+def _chosen_rows(suite: Suite, asked: Sequence[str] | None) -> frozenset[str]:
     if asked is None:
-        return frozenset(row.id for row in ROWS if row.scenario != "w7")
+        return frozenset(row.id for row in suite.rows if row.scenario not in suite.rare)
     chosen = set()
     for word in asked:
-        found = {row.id for row in ROWS if word in (row.id, row.scenario, "all")}
+        found = {row.id for row in suite.rows if word in (row.id, row.scenario)}
         if word == "all":
-            found = {row.id for row in ROWS}
+            found = {row.id for row in suite.rows}
         if not found:
             sys.exit(f"no row or scenario is called {word!r}; --list shows them")
         chosen |= found
     return frozenset(chosen)
 
 
-def _chosen_tools(asked: Sequence[str] | None, *, with_peers: bool) -> tuple[type[Tool], ...]:
-    known = {kind.name: kind for kind in (*OUR_TOOLS, *PEERS)}
+def _chosen_tools(
+    suite: Suite, asked: Sequence[str] | None, *, with_peers: bool
+) -> tuple[type[Tool], ...]:
+    known = {kind.name: kind for kind in (*suite.tools, *suite.optional_tools)}
     if asked is not None:
         if unknown := [word for word in asked if word not in known]:
             sys.exit(f"no tool is called {unknown[0]!r}; there are {', '.join(known)}")
         kinds = [known[word] for word in asked]
     else:
-        kinds = [*OUR_TOOLS, *(PEERS if with_peers else ())]
+        kinds = [*suite.tools, *(suite.optional_tools if with_peers else ())]
     chosen = []
     for kind in kinds:
         if kind.is_installed():
@@ -298,8 +332,8 @@ def _chosen_tools(asked: Sequence[str] | None, *, with_peers: bool) -> tuple[typ
     return tuple(chosen)
 
 
-def _print_rows() -> None:
-    for row in ROWS:
+def _print_rows(suite: Suite) -> None:
+    for row in suite.rows:
         print(f"{row.id:<18} {row.scenario:<11} {row.title}")
 
 

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measure import Command
+from benchmarks.measure import Command, tree_bytes
 
 __all__ = ["ArtTool", "CopyTool", "HashTool", "Tool", "art_command"]
 
@@ -57,6 +57,10 @@ class Tool:
     def private_places(self) -> list[Path]:
         """Where content may be left behind outside of tree, checkout and store."""
         return [self.private]
+
+    def stored_bytes(self) -> int:
+        """How long all files of the store are."""
+        return tree_bytes([self.store])
 
     def prepare(self) -> None:
         """Set up an empty store; not measured."""

@@ -22,14 +22,27 @@ from benchmarks.measure import (
     drop_page_cache,
     measure,
     read_from,
-    tree_bytes,
     warm_page_cache,
 )
 from benchmarks.tools import ArtTool, Tool
 
-__all__ = ["ROWS", "SCENARIOS", "Observation", "Recorder", "Row", "Scenario", "Target"]
+__all__ = [
+    "MB",
+    "ROWS",
+    "SCENARIOS",
+    "Observation",
+    "Recorder",
+    "Row",
+    "Scenario",
+    "Step",
+    "Target",
+    "edit_step",
+    "place_step",
+    "push_step",
+]
 
 MB = 1_000_000
+GENERATED_IN_ROOMS = frozenset(("w7", "w8"))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,7 +51,8 @@ class Target:
     What the issue asks of a row; every limit given must hold.
 
     Where `seconds` and `ratio` are both given, one of the two suffices: the
-    second is the same aim told for a machine of another speed.
+    second is the same aim told for a machine of another speed. `sent_ratio` is
+    to what `ratio_to` sent.
     """
 
     seconds: float | None = None
@@ -49,6 +63,10 @@ class Target:
     left_bytes: int | None = None
     peak_bytes: int | None = None
     extra_files: int | None = None
+    request_count: int | None = None
+    write_count: int | None = None
+    sent_bytes: int | None = None
+    sent_ratio: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,8 +180,8 @@ class Recorder:
     def place(self, tool: Tool, kind: str) -> None:
         """Put the tree of a corpus into the tool's room."""
         corpus = self.corpus_by_kind[kind]
-        if kind == "w7":
-            # Writing a million files costs no more than copying them, and takes half the disk.
+        if kind in GENERATED_IN_ROOMS:
+            # Writing it anew costs no more than copying it, and takes half the disk.
             corpora.generate(corpus, tool.tree)
         else:
             tool.do("cp", "-R", self.pristine / kind, tool.tree)
@@ -172,40 +190,47 @@ class Recorder:
         corpora.edit(self.corpus_by_kind[kind], tool.tree)
 
     def push(self, row_id: str, tool: Tool, *, cold: bool = False) -> None:
-        before = tree_bytes([tool.store])
-        self._run(row_id, tool, tool.push(), cold=cold, places=[tool.tree])
-        self._count(row_id, tool, "stored_bytes", tree_bytes([tool.store]) - before)
+        before = tool.stored_bytes()
+        self.run(row_id, tool, tool.push(), cold=cold, places=[tool.tree])
+        self.count(row_id, tool, "stored_bytes", tool.stored_bytes() - before)
 
     def pull(self, row_id: str, tool: Tool, *, cold: bool = False) -> None:
         tool.before_pull()
         places = [tool.store, tool.checkout]
-        self._run(row_id, tool, tool.pull(), cold=cold, places=places)
+        self.run(row_id, tool, tool.pull(), cold=cold, places=places)
         if row_id in self.chosen:
-            is_first = "extra_files" not in self._observation(row_id, tool).counts
+            is_first = "extra_files" not in self.observe(row_id, tool.name).counts
             extra = count_extra_files(tool.tree, tool.checkout, reads_content=is_first)
-            self._count(row_id, tool, "extra_files", extra)
+            self.count(row_id, tool, "extra_files", extra)
 
     def leftovers(self, row_id: str, tool: Tool) -> None:
         """Count the content that lies in caches and staging after the pull of `row_id`."""
-        if row_id in self.chosen and "left_bytes" not in self._observation(row_id, tool).counts:
+        if row_id in self.chosen and "left_bytes" not in self.observe(row_id, tool.name).counts:
             prints = Fingerprints.of(tool.tree, corpora.DEFAULT_SEED)
-            self._count(row_id, tool, "left_bytes", prints.content_bytes(tool.private_places()))
+            self.count(row_id, tool, "left_bytes", prints.content_bytes(tool.private_places()))
 
     def traced_pull(self, row_id: str, tool: Tool) -> None:
         tool.before_pull()
         count = read_from(tool.pull(), tool.store)
         if count is not None:
-            self._count(row_id, tool, "store_read_bytes", count)
+            self.count(row_id, tool, "store_read_bytes", count)
 
     def start(self, row_id: str, tool: Tool, *words: str) -> None:
         assert isinstance(tool, ArtTool)
-        self._run(row_id, tool, tool.art(*words), cold=False, places=[])
+        self.run(row_id, tool, tool.art(*words), cold=False, places=[])
 
     # --- keeping ---------------------------------------------------------------
 
-    def _run(
-        self, row_id: str, tool: Tool, command: Command, *, cold: bool, places: list[Path]
+    def run(
+        self,
+        row_id: str,
+        tool: Tool,
+        command: Command,
+        *,
+        places: list[Path],
+        cold: bool = False,
     ) -> None:
+        """Run a command, measured if its row was chosen; `places` are what it reads."""
         if row_id not in self.chosen:
             measure(command)
             return
@@ -214,15 +239,17 @@ class Recorder:
         else:
             warm_page_cache(places)
         sample = measure(command)
-        self._observation(row_id, tool).samples.append(sample)
+        self.observe(row_id, tool.name).samples.append(sample)
 
-    def _count(self, row_id: str, tool: Tool, name: str, value: int) -> None:
+    def count(self, row_id: str, tool: Tool, name: str, value: int) -> None:
+        """Keep the largest value of a count."""
         if row_id in self.chosen:
-            counts = self._observation(row_id, tool).counts
+            counts = self.observe(row_id, tool.name).counts
             counts[name] = max(value, counts.get(name, value))
 
-    def _observation(self, row_id: str, tool: Tool) -> Observation:
-        return self.seen.setdefault((row_id, tool.name), Observation())
+    def observe(self, row_id: str, name: str) -> Observation:
+        """What was seen of the tool of that name in a row."""
+        return self.seen.setdefault((row_id, name), Observation())
 
 
 Step = tuple[str, Callable[[Recorder, Tool], None]]
@@ -234,7 +261,10 @@ class Scenario:
     Steps in their order, each under the id of its row ("" leads to the next).
 
     `only_art` keeps the other tools out: the row is about us, or would take
-    a peer an hour. `repeats` is False where one run says all.
+    a peer an hour. `repeats` is False where one run says all. `generated` are
+    the corpora that are made in the room; `is_counted` asks for a further round
+    in which requests are counted. `room_copies` tells how many copies of its
+    corpus are on the disk at once, if that is fewer than usual.
     """
 
     name: str
@@ -243,6 +273,9 @@ class Scenario:
     only_art: bool = False
     repeats: bool = True
     needs_reflink: bool = False
+    generated: tuple[str, ...] = ()
+    is_counted: bool = False
+    room_copies: int | None = None
 
     def play(self, recorder: Recorder, tool: Tool) -> None:
         """Run the steps up to the last chosen one in a fresh room, and clear the room."""
@@ -260,15 +293,15 @@ class Scenario:
             shutil.rmtree(tool.room, ignore_errors=True)
 
 
-def _place(kind: str) -> Step:
+def place_step(kind: str) -> Step:
     return "", lambda recorder, tool: recorder.place(tool, kind)
 
 
-def _edit(kind: str) -> Step:
+def edit_step(kind: str) -> Step:
     return "", lambda recorder, tool: recorder.edit(tool, kind)
 
 
-def _push(row_id: str, *, cold: bool = False) -> Step:
+def push_step(row_id: str, *, cold: bool = False) -> Step:
     return row_id, lambda recorder, tool: recorder.push(row_id, tool, cold=cold)
 
 
@@ -296,12 +329,12 @@ SCENARIOS: dict[str, Scenario] = {
             "w2",
             ("w2",),
             (
-                _place("w2"),
-                _push("push-w2", cold=True),
-                _push("push-w5"),
+                place_step("w2"),
+                push_step("push-w2", cold=True),
+                push_step("push-w5"),
                 _pull("pull-w2", cold=True),
-                _edit("w2"),
-                _push("push-w4"),
+                edit_step("w2"),
+                push_step("push-w4"),
                 _pull("pull-w4"),
             ),
         ),
@@ -309,12 +342,12 @@ SCENARIOS: dict[str, Scenario] = {
             "w1",
             ("w1",),
             (
-                _place("w1"),
-                _push("push-w1", cold=True),
-                _push("push-w1-again"),
+                place_step("w1"),
+                push_step("push-w1", cold=True),
+                push_step("push-w1-again"),
                 _pull("pull-w1", cold=True),
-                _edit("w1"),
-                _push("push-w3"),
+                edit_step("w1"),
+                push_step("push-w3"),
                 _pull("pull-w3"),
             ),
         ),
@@ -322,11 +355,11 @@ SCENARIOS: dict[str, Scenario] = {
             "w1-traced",
             ("w1",),
             (
-                _place("w1"),
-                _push(""),
+                place_step("w1"),
+                push_step(""),
                 _pull(""),
-                _edit("w1"),
-                _push(""),
+                edit_step("w1"),
+                push_step(""),
                 _traced_pull("pull-w3-reads"),
             ),
             only_art=True,
@@ -336,11 +369,11 @@ SCENARIOS: dict[str, Scenario] = {
             "w1-reflink",
             ("w1",),
             (
-                _place("w1"),
-                _push(""),
+                place_step("w1"),
+                push_step(""),
                 _pull(""),
-                _edit("w1"),
-                _push(""),
+                edit_step("w1"),
+                push_step(""),
                 _pull("pull-w3-reflink"),
             ),
             only_art=True,
@@ -350,14 +383,15 @@ SCENARIOS: dict[str, Scenario] = {
             "w7",
             (),
             (
-                _place("w7"),
-                _push("push-w7"),
+                place_step("w7"),
+                push_step("push-w7"),
                 _pull("pull-w7"),
-                _edit("w7"),
-                _push("push-w7-again"),
+                edit_step("w7"),
+                push_step("push-w7-again"),
             ),
             only_art=True,
             repeats=False,
+            generated=("w7",),
         ),
         Scenario(
             "start",

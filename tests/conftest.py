@@ -9,10 +9,20 @@ names one outright.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from artstore.testing.servers import (
+    S3Server,
+    radosgw_missing,
+    s3rver_missing,
+    start_moto,
+    start_radosgw,
+    start_s3rver,
+)
 
 # Two busy cores make single examples slow; that says nothing about the code.
 _CALM = [HealthCheck.too_slow]
@@ -42,6 +52,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(nightly)]
 
 
+_LEADING_OUTSIDE = ("ARTSTORE_", "AWS_", "AZURE_", "FSSPEC_", "GIT_", "GOOGLE_", "S3FS_", "XDG_")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """
@@ -53,8 +66,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     which stays empty.
     """
     directory = tmp_path_factory.mktemp("home")
-    for name in [name for name in os.environ if name.startswith(("ARTSTORE_", "XDG_", "GIT_"))]:
+    for name in [name for name in os.environ if name.startswith(_LEADING_OUTSIDE)]:
         monkeypatch.delenv(name)
+    # Without keys nobody is asked for some: not on this machine's network.
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(directory))
@@ -71,3 +86,43 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     (directory / "work").mkdir()
     monkeypatch.chdir(directory / "work")
     return directory
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[S3Server]:
+    """A moto server for all tests; each makes buckets of its own."""
+    with start_moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def radosgw() -> Iterator[S3Server]:
+    """Ceph's radosgw for all tests; they are skipped where its packages are absent."""
+    if reason := radosgw_missing():
+        pytest.skip(reason)
+    with start_radosgw() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3rver() -> Iterator[S3Server]:
+    """s3rver for all tests, which overwrites; they are skipped where npm cannot install it."""
+    if reason := s3rver_missing():
+        pytest.skip(reason)
+    with start_s3rver() as server:
+        yield server
+
+
+@pytest.fixture(params=["moto", "radosgw"])
+def s3_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """Each of the two servers in turn, with the environment that leads to it."""
+    server: S3Server = request.getfixturevalue(request.param)
+    for name, value in server.environ.items():
+        monkeypatch.setenv(name, value)
+    return server
+
+
+@pytest.fixture
+def s3_place(s3_server: S3Server) -> str:
+    """An empty place for a store on each of the two servers: `s3://bucket/prefix`."""
+    return f"s3://{s3_server.make_bucket()}/store"

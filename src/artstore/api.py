@@ -7,20 +7,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from artstore import names
+from artstore import forks, names
 from artstore.artifact import AddedDirectory, AddedFile, Artifact
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.identity import Identity, create_identity, read_identity
+from artstore.catalog.guard import GuardCache, guarded, is_guarded_here, make_store
+from artstore.catalog.identity import Identity, read_identity
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import InvalidInputError, NotFoundError
+from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
-from artstore.settings import Settings, resolve
+from artstore.settings import Settings, parse_jobs, parse_rate, resolve
 from artstore.storage.local import LocalStorage
 from artstore.storage.opener import open_storage
+from artstore.storage.pace import PacedStorage
 from artstore.transfer.checkouts import Checkouts
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, Progress, ProgressMeter
@@ -28,9 +33,11 @@ from artstore.transfer.statcache import StatCache, host_file
 
 if TYPE_CHECKING:
     from artstore.manifests.diff import Diff
+    from artstore.manifests.entry import Entry
     from artstore.transfer.push import PushOutcome
     from artstore.transfer.sources import Source
     from artstore.upkeep.check import CheckReport
+    from artstore.upkeep.repair import RepairReport
     from artstore.upkeep.usage import UsageReport
     from artstore.upkeep.verify import VerifyReport
 
@@ -44,6 +51,18 @@ __all__ = [
     "VersionState",
     "open_store",
 ]
+
+LATE_MODULES: Final = (
+    *("artstore.catalog.fences", "artstore.catalog.operations", "artstore.manifests.diff"),
+    *("artstore.transfer.cachefill", "artstore.transfer.contentcache", "artstore.transfer.fetch"),
+    *("artstore.transfer.hashing", "artstore.transfer.links", "artstore.transfer.oldfile"),
+    *("artstore.transfer.pull", "artstore.transfer.push", "artstore.transfer.selection"),
+    *("artstore.transfer.sending", "artstore.transfer.space", "artstore.transfer.verifydir"),
+    "artstore.transfer.versionfiles",
+    *("artstore.upkeep.check", "artstore.upkeep.usage", "artstore.upkeep.verify"),
+    *("concurrent.futures.thread", "difflib", "pyfastcdc", "sqlite3", "unicodedata", "zstandard"),
+)
+"""What a store imports when it first needs it; see `forks.import_late`."""
 
 
 class CollectionInfo(NamedTuple):
@@ -59,7 +78,13 @@ class CollectionInfo(NamedTuple):
     updated: str
 
 
-def open_store(url: str | None = None, *, project: str | None = None) -> Store:
+def open_store(
+    url: str | None = None,
+    *,
+    project: str | None = None,
+    jobs: int | None = None,
+    limit_rate: int | str | None = None,
+) -> Store:
     """
     Open the store at `url`, or the one that environment, artstore.toml or settings name.
 
@@ -69,20 +94,41 @@ def open_store(url: str | None = None, *, project: str | None = None) -> Store:
     Args:
         url: `file:///data/store` or a directory; None as the command line finds it.
         project: where names without a project are looked for.
+        jobs: requests at once, 1 to 256; what suits the storage if None.
+        limit_rate: bytes a second to and from the store, all threads together: a
+            number, or a size such as `10MB`.
     Raises:
-        InvalidInputError: `settings-invalid`, `storage-scheme`, `name-invalid`.
+        InvalidInputError: `settings-invalid`, `storage-scheme`, `name-invalid`,
+            `value-invalid`, `size-invalid`.
     """
-    return Store(resolve(url, project))
+    settings = resolve(url, project)
+    if jobs is not None:
+        settings = replace(settings, jobs=parse_jobs(jobs))
+    if limit_rate is not None:
+        settings = replace(settings, limit_rate_bytes=parse_rate(limit_rate))
+    return Store(settings)
 
 
 class Store:
-    """A store, opened. Safe to use from several threads."""
+    """
+    A store, opened. Safe to use from several threads, and in forked children.
+
+    Pickled, it is the settings it was opened with: where it is unpickled it is
+    opened anew.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._storage = open_storage(settings.url)
         self._identity: Identity | None = None
-        self._opened: StorePlace | None = None
+        # By `forks.generation`: what a parent opened is neither used nor closed in a child.
+        self._places: dict[int, StorePlace] = {}
+
+    def __getstate__(self) -> Settings:
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        self.__init__(settings)  # type: ignore[misc]  # unpickled, it is opened
 
     def __repr__(self) -> str:
         return f"Store({self.url!r}, project={self.project!r})"
@@ -102,12 +148,25 @@ class Store:
         """32 hex digits that no other store has. Raises NotFoundError `store-not-found`."""
         return self._known_identity().store_id
 
-    def create(self) -> bool:
-        """Make the store if it is not there; whether it was made just now."""
+    @property
+    def has_one_writer(self) -> bool:
+        """Whether it was made for one writer at a time. Raises NotFoundError `store-not-found`."""
+        return self._known_identity().has_one_writer
+
+    def create(self, *, single_writer: bool = False) -> bool:
+        """
+        Make the store if it is not there; whether it was made just now.
+
+        Args:
+            single_writer: for a place that cannot keep writers apart: one at a time.
+        Raises:
+            StorageError: `storage-unsuitable`, such a place without `single_writer`.
+        """
         try:
             self._known_identity()
         except NotFoundError:
-            self._identity = create_identity(self._storage)
+            make_store(self._storage, self._guards(), has_one_writer=single_writer)
+            self._known_identity()
             return True
         return False
 
@@ -358,6 +417,53 @@ class Store:
         meter.finish()
         return report
 
+    def repair(
+        self,
+        sources: Sequence[str] = (),
+        *,
+        read_data: float | None = None,
+        dry_run: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> RepairReport:
+        """
+        Check, and put back what is damaged or lost: from this machine, then from other stores.
+
+        Nothing is written that its name or the log does not prove (docs/how-to/
+        restore-a-damaged-store.md). What cannot be had is reported, not raised.
+
+        Args:
+            sources: URLs of copies of this store, or of others with the same content.
+            read_data: as `check`: damage inside of packs is found only by reading.
+            dry_run: change nothing, tell what would be done.
+        Raises:
+            NotFoundError: `store-not-found`.
+            DamagedDataError: `store-damaged`, `artstore.json` is lost, and no source is a copy.
+            DeniedError: `storage-full`, the cache has no room for what is put back.
+        """
+        from artstore.transfer.localfiles import LocalFiles
+        from artstore.upkeep.repair import RepairMaterial, repair_store
+
+        directory, storage = self._settings.cache_dir, self._storage
+        with suppress(DamagedDataError):  # artstore.json may be what is to be repaired
+            storage = self._place().storage
+        material = RepairMaterial(
+            sources=[open_storage(url) for url in sources],
+            replica=Replica(Replica.file_in(directory)),
+            journal_directory=directory / "repairs",
+            find_files=lambda store_id: (
+                LocalFiles(directory / "files", self._checkouts().known(store_id)).find
+            ),
+            author=_author(),
+        )
+        meter = ProgressMeter("repair", on_progress)
+        report = repair_store(
+            storage, material, read_data=read_data, dry_run=dry_run, on_checked=meter.add
+        )
+        meter.finish()
+        # What is known of the store so far may be of the damaged one.
+        self._places.pop(forks.generation(), None)
+        return report
+
     def usage(self, name: str | None = None) -> UsageReport:
         """What the store, an artifact or one version takes (`UsageReport`)."""
         from artstore.upkeep.usage import measure_usage
@@ -378,27 +484,47 @@ class Store:
 
     def _known_identity(self) -> Identity:
         if self._identity is None:
-            self._identity = read_identity(self._storage)
+            identity = read_identity(self._storage)
+            if identity.has_one_writer and not is_guarded_here(self.url):
+                self._storage = open_storage(self._settings.url, unguarded=True)
+            self._identity = identity
         return self._identity
 
+    def _guards(self) -> GuardCache:
+        return GuardCache(self._settings.cache_dir, self._settings.url)
+
     def _place(self) -> StorePlace:
-        if self._opened is None:
-            settings, store_id = self._settings, self.id
-            cache = settings.cache_dir
-            self._opened = StorePlace(
-                storage=self._storage,
+        forks.import_late(LATE_MODULES)
+        generation = forks.generation()
+        place = self._places.get(generation)
+        if place is None:
+            # Of two threads that come here at once both get the same one.
+            place = self._places.setdefault(generation, self._open_place())
+        return place
+
+    def _open_place(self) -> StorePlace:
+        settings, store_id = self._settings, self.id
+        cache = settings.cache_dir
+        storage = guarded(self._storage, self._known_identity(), self._guards())
+        if settings.limit_rate_bytes is not None:
+            storage = PacedStorage(storage, bytes_per_second=settings.limit_rate_bytes)
+        # A store in memory is of one process, and so is what is known of it.
+        is_shared = not settings.url.startswith("memory:")
+        replica = Replica(Replica.file_in(cache)) if is_shared else None
+        return StorePlace(
+            storage=storage,
+            store_id=store_id,
+            catalog=Catalog(
+                storage,
                 store_id=store_id,
-                catalog=Catalog(
-                    self._storage,
-                    store_id=store_id,
-                    replica=Replica(Replica.file_in(cache)),
-                    author=_author(),
-                ),
-                statcache=StatCache(host_file(cache)),
-                cache_directory=cache,
-                cache_max_bytes=settings.cache_max_bytes,
-            )
-        return self._opened
+                replica=replica,
+                author=_author(),
+            ),
+            statcache=StatCache(host_file(cache)),
+            cache_directory=cache,
+            cache_max_bytes=settings.cache_max_bytes,
+            jobs=settings.jobs,
+        )
 
     def _checkouts(self) -> Checkouts:
         return Checkouts(self._settings.state_dir)
@@ -406,7 +532,7 @@ class Store:
     def _logged(
         self, state: CollectionState, version: VersionState, *, push: PushSummary | None = None
     ) -> LoggedArtifact:
-        return LoggedArtifact(self._place(), self._checkouts(), state, version, push=push)
+        return LoggedArtifact(self._place, self._checkouts(), state, version, push=push)
 
     def _parse(self, name: str) -> names.ArtifactName:
         return names.parse_artifact_name(name)
@@ -430,6 +556,7 @@ class Store:
         from artstore.transfer.sources import EntrySource, FileSource, TreeSource
 
         sources: list[Source] = []
+        entries: list[Entry] = []
         for added in artifact.additions:
             if isinstance(added, AddedDirectory):
                 rules = IgnoreRules.for_push(
@@ -443,8 +570,9 @@ class Store:
             elif isinstance(added, AddedFile):
                 sources.append(FileSource(added.location, added.path))
             else:
-                sources.append(EntrySource((added,)))
-        return sources
+                entries.append(added)
+        # One source: a prefix of a bucket adds as many entries as it has keys.
+        return [*sources, EntrySource(tuple(entries))] if entries else sources
 
     def _own_places_below(self, location: Path) -> list[str]:
         """Patterns for the store and the cache where they lie inside what is pushed."""
@@ -487,6 +615,7 @@ def _info(state: CollectionState) -> CollectionInfo:
     )
 
 
+@cache
 def _author() -> str:
     import getpass
     import socket

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from artstore import canonical, names
-from artstore.digest import Hasher
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import FILE, LINK, Entry, reference_entry
+from artstore.manifests.entry import FILE, LINK, Entry
 
 __all__ = ["AddedDirectory", "AddedFile", "Addition", "Artifact", "LinkSource"]
 
 _METADATA_KEYS_MAX: Final = 100
-_READ_BYTES: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,36 +171,42 @@ class Artifact:
             )
         )
 
-    def add_reference(self, uri: str, name: str | None = None) -> None:
+    def add_reference(
+        self,
+        uri: str,
+        name: str | None = None,
+        *,
+        checksum: bool = True,
+        max_objects: int | None = None,
+    ) -> Sequence[Entry]:
         """
         Add something that stays where it is and is named by a URL.
 
-        The bytes behind `file://` are hashed now, and checked when they are
-        pulled; of other schemes this release keeps the URL alone.
+        A URL of a directory or of a prefix in a bucket adds an entry for every
+        file below it. What is known of a file now is noted, and compared when it
+        is read: size, etag and version; behind `file://` the digest of its bytes.
 
         Args:
-            name: path in the artifact; the last part of the URL if left out.
+            uri: `s3://`, `gs://`, `az://`, `abfs://`, `hf://`, `http://`, `https://`
+                or `file://`.
+            name: path in the artifact, of a prefix the directory to put its files
+                in; if left out, the last part of the URL, and the root for a prefix.
+            checksum: False notes the URL and nothing else, without looking there;
+                any URL may then be kept.
+            max_objects: how many files a prefix may have; one million if left out.
+        Returns:
+            What was added.
         Raises:
             InvalidInputError: `reference-invalid`, `source-missing`, `path-invalid`.
+            LimitExceededError: `references-too-many`.
+            StorageError, DamagedDataError: `reference-unreadable`.
+        Cost: one request, or one for every 1,000 keys; local files are read.
         """
-        from urllib.parse import unquote, urlsplit
+        from artstore.references.listing import look
 
-        parts = urlsplit(uri)
-        if not parts.scheme:
-            raise InvalidInputError(
-                f"{uri!r} is no URL",
-                code="reference-invalid",
-                hint=f"for a local file use add_file, or file://{os.path.abspath(uri)}",
-            )
-        path = names.check_entry_path(name or unquote(parts.path.rstrip("/").rpartition("/")[2]))
-        if parts.scheme != "file":
-            self._additions.append(reference_entry(path, uri))
-            return
-        location = Path(unquote(parts.path))
-        if not location.is_file():
-            raise _missing(location, "file")
-        digest, size = _hash_file(location)
-        self._additions.append(reference_entry(path, uri, size_bytes=size, content_digest=digest))
+        entries = look(uri, name, checksum=checksum, max_objects=max_objects)
+        self._additions.extend(entries)
+        return entries
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -215,15 +219,6 @@ def _check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
         canonical.encode(dict(metadata), what="metadata"), what="metadata"
     )
     return checked
-
-
-def _hash_file(location: Path) -> tuple[bytes, int]:
-    hasher, size = Hasher(), 0
-    with location.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            hasher.update(block)
-            size += len(block)
-    return hasher.digest(), size
 
 
 def _missing(location: Path, what: str) -> InvalidInputError:

@@ -16,6 +16,7 @@ __all__ = [
     "Clock",
     "SystemClock",
     "format_time",
+    "monotonic_seconds",
     "now_nanoseconds",
     "now_seconds",
     "random_bytes",
@@ -36,6 +37,10 @@ class Clock:
         """The same moment as the file system writes it: `st_mtime_ns` compares with it."""
         return int(self.now_seconds() * 1e9)
 
+    def monotonic_seconds(self) -> float:
+        """Seconds since some moment; setting the clock does not move them."""
+        return self.now_seconds()
+
     def random_bytes(self, count: int) -> bytes:
         """`count` bytes that nobody else will draw."""
         raise NotImplementedError
@@ -53,6 +58,9 @@ class SystemClock(Clock):
 
     def now_nanoseconds(self) -> int:
         return time.time_ns()
+
+    def monotonic_seconds(self) -> float:
+        return time.monotonic()
 
     def random_bytes(self, count: int) -> bytes:
         return os.urandom(count)
@@ -72,6 +80,11 @@ def now_seconds() -> float:
 def now_nanoseconds() -> int:
     """Nanoseconds since the epoch, to compare with the times of files."""
     return _current.now_nanoseconds()
+
+
+def monotonic_seconds() -> float:
+    """Seconds since some moment, to measure lengths of time with."""
+    return _current.monotonic_seconds()
 
 
 def random_bytes(count: int) -> bytes:

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from artstore import forks
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError
 from artstore.transfer.checkouts import Checkouts
@@ -19,6 +22,9 @@ from artstore.transfer.progress import OnProgress
 if TYPE_CHECKING:
     from artstore.manifests.entry import Entry
     from artstore.manifests.reader import Manifest
+    from artstore.transfer.openfile import ArtifactFile
+    from artstore.transfer.randomread import RangeReader
+    from artstore.transfer.versionfiles import VersionFiles
 
 __all__ = ["LoggedArtifact", "PullResult", "PushSummary"]
 
@@ -60,25 +66,35 @@ class LoggedArtifact:
     """
     One version in a store. What it says was true when it was looked up.
 
-    `push` is set on what `Store.log_artifact` returns.
+    It can be handed to the workers of a data loader, forked or spawned: there
+    it opens the store anew. `push` is set on what `Store.log_artifact` returns.
+
+    Args:
+        place: opens the store in this process, or gives what was opened.
     """
 
     def __init__(
         self,
-        place: StorePlace,
+        place: Callable[[], StorePlace],
         checkouts: Checkouts,
         state: CollectionState,
         version: VersionState,
         *,
         push: PushSummary | None = None,
     ) -> None:
-        self._place = place
+        self._open_place = place
         self._checkouts = checkouts
         self._state = state
         self._version = version
         self._push = push
-        self._manifest: Manifest | None = None
+        # By `forks.generation`: what a parent opened is not used in a child.
+        self._manifests: dict[int, Manifest] = {}
+        self._opened_files: dict[int, VersionFiles] = {}
         self._header: Mapping[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {**self.__dict__, "_state": _portable(self._state, self._version)}
+        return {**kept, "_manifests": {}, "_opened_files": {}, "_header": None}
 
     def __repr__(self) -> str:
         return f"<artifact {self.qualified_name} {self.digest[:12]}>"
@@ -112,7 +128,7 @@ class LoggedArtifact:
     @property
     def store_id(self) -> str:
         """The id of the store that has it."""
-        return self._place.store_id
+        return self._open_place().store_id
 
     @property
     def type(self) -> str:
@@ -171,8 +187,53 @@ class LoggedArtifact:
         return self._open().entries(prefix)
 
     def entry(self, path: str) -> Entry:
-        """The entry at `path`. Raises NotFoundError `entry-not-found`. Cost: one segment."""
-        return self._open().entry(path)
+        """
+        The entry at `path`. Raises NotFoundError `entry-not-found`.
+
+        Cost: one segment, and none for what lies near something that was asked for.
+        """
+        return self._files().tree.entry(path)
+
+    def resolved(self, path: str) -> Entry:
+        """
+        The entry at `path`, or at the end of the symlinks that begin there.
+
+        Raises NotFoundError `entry-not-found`, also where they lead out of the version.
+        """
+        return self._files().tree.resolve(path)
+
+    def children(self, directory: str = "") -> Iterator[Entry]:
+        """
+        What lies directly in a directory, by path; directories in it as such entries.
+
+        Cost: the parts of the list with files of this directory, and one for each
+        directory in it: not what lies further down.
+        """
+        return self._files().tree.children(directory)
+
+    def open(self, path: str) -> ArtifactFile:
+        """
+        Open a file for reading, without a checkout: a binary file with random access.
+
+        Symlinks inside the version are followed; a reference is read where it lies.
+        Only what is read is fetched, each chunk verified before it is given.
+
+        Raises:
+            NotFoundError: `entry-not-found`.
+            InvalidInputError: `entry-not-file`, `reference-refused`.
+            DamagedDataError: also out of every read.
+        """
+        return self._files().open(path, self._reader, (self.open, (path,)))
+
+    def read_ranges(self, ranges: Sequence[tuple[str, int, int | None]]) -> list[bytes]:
+        """
+        Ranges of files, (path, start, stop) as a slice has them, in as few requests as it takes.
+
+        Raises:
+            As `open`.
+        Cost: chunks of all ranges that lie near each other are read at once.
+        """
+        return self._files().read_ranges(ranges)
 
     def iter_bytes(self, path: str) -> Iterator[bytes]:
         """
@@ -185,14 +246,22 @@ class LoggedArtifact:
         """
         from artstore.manifests.entry import FILE, LINK
 
-        manifest = self._open()
-        entry = manifest.entry(path)
+        entry = self._open().entry(path)
         if entry.kind not in (FILE, LINK):
             raise InvalidInputError(
                 f"{path!r} is a {entry.kind}, not a file", code="entry-not-file", path=path
             )
-        for data in self._place.packs.chunks(manifest.chunks(entry)):
-            yield bytes(data)
+        done, is_whole = 0, False
+        while not is_whole:
+            generation = forks.generation()
+            chunks = islice(self._open().chunks(entry), done, None)
+            for data in self._open_place().packs.chunks(chunks):
+                yield bytes(data)
+                done += 1
+                if generation != forks.generation():
+                    break
+            else:
+                is_whole = True
 
     def read(self, path: str) -> bytes:
         """The bytes of a file, at once. Raises as `iter_bytes`."""
@@ -240,7 +309,7 @@ class LoggedArtifact:
             into=into,
         )
         outcome = pull(
-            self._place,
+            self._open_place(),
             self._checkouts,
             self._state,
             self._version,
@@ -262,11 +331,36 @@ class LoggedArtifact:
         )
 
     def _open(self) -> Manifest:
-        if self._manifest is None:
-            self._manifest = self._place.manifest(self._version)
-        return self._manifest
+        generation = forks.generation()
+        manifest = self._manifests.get(generation)
+        if manifest is None:
+            opened = self._open_place().manifest(self._version)
+            manifest = self._manifests.setdefault(generation, opened)
+        return manifest
+
+    def _files(self) -> VersionFiles:
+        from artstore.transfer.versionfiles import VersionFiles
+
+        generation = forks.generation()
+        files = self._opened_files.get(generation)
+        if files is None:
+            opened = VersionFiles(self._open_place(), self._open())
+            files = self._opened_files.setdefault(generation, opened)
+        return files
+
+    def _reader(self) -> RangeReader:
+        return self._files().reader
 
     def _read_header(self) -> Mapping[str, Any]:
         if self._header is None:
-            self._header = self._place.header(self._version)
+            self._header = self._open_place().header(self._version)
         return self._header
+
+
+def _portable(state: CollectionState, version: VersionState) -> CollectionState:
+    """What an artifact tells of its collection, without the versions that it says nothing of."""
+    told = {version.version: version}
+    if state.latest is not None:
+        told[state.latest.version] = state.latest
+    versions = {number: told[number] for number in sorted(told)}
+    return replace(state, versions=versions, aliases={}, drafts={}, unknown=(), fences=())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,8 @@ __all__ = [
     "PROJECT_KEYS",
     "USER_KEYS",
     "Settings",
+    "parse_jobs",
+    "parse_rate",
     "parse_size",
     "resolve",
     "user_file",
@@ -40,6 +42,7 @@ DEFAULT_PROJECT: Final = "default"
 DEFAULT_ORIGIN: Final = "default"
 """The origin of what nobody has set."""
 
+_JOBS_MAX: Final = 256
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]?)(i?)b?", re.IGNORECASE)
 # `file:/data` is a URL too; one letter and a colon would be a drive, as in storage.opener.
 _WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
@@ -67,6 +70,10 @@ class Settings:
     project_file: Path | None = None
     ignores: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    jobs: int | None = None
+    """Requests at once; what suits the storage if None."""
+    limit_rate_bytes: int | None = None
+    """Bytes a second to and from the store in all; no limit if None."""
     other_urls: tuple[str, ...] = ()
     """Stores that the places overruled by `url_origin` name: where else a name may be found."""
 
@@ -142,6 +149,8 @@ def resolve(
         project_file=project_file,
         ignores=tuple(shared.get("ignore", ())),
         warnings=tuple(warnings),
+        jobs=_environment_value(environ, "ARTSTORE_JOBS", parse_jobs),
+        limit_rate_bytes=_environment_value(environ, "ARTSTORE_LIMIT_RATE", parse_rate),
         other_urls=tuple(dict.fromkeys(named for named in named_urls if named != found_url)),
     )
 
@@ -167,6 +176,48 @@ def parse_size(text: str) -> int:
     number, unit, binary = match.groups()
     power = " kmgt".index(unit.lower() or " ")
     return int(float(number) * (1024 if binary else 1000) ** power)
+
+
+def parse_jobs(text: str | int) -> int:
+    """
+    A number of requests at once, 1 to 256.
+
+    Raises:
+        InvalidInputError: `value-invalid`.
+    """
+    number = int(text) if str(text).isdecimal() and len(str(text)) <= len(str(_JOBS_MAX)) else 0
+    if not 1 <= number <= _JOBS_MAX:
+        raise InvalidInputError(
+            f"{text!r} is not a number of jobs from 1 to {_JOBS_MAX}", code="value-invalid"
+        )
+    return number
+
+
+def parse_rate(text: str | int) -> int:
+    """
+    Bytes a second, written as a size: `10MB`, `1MiB/s`.
+
+    Raises:
+        InvalidInputError: `size-invalid`, also for less than a byte a second.
+    """
+    rate = parse_size(str(text).removesuffix("/s"))
+    if rate < 1:
+        raise InvalidInputError(
+            f"{text!r} is not a rate", code="size-invalid", hint="write it like 10MB or 1MiB/s"
+        )
+    return rate
+
+
+def _environment_value(
+    environ: Mapping[str, str], variable: str, parse: Callable[[str], int]
+) -> int | None:
+    text = environ.get(variable)
+    if not text:
+        return None
+    try:
+        return parse(text)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{variable}: {error.message}", code="settings-invalid") from error
 
 
 def _first(*places: tuple[str | None, str, Path]) -> tuple[str, str, Path]:

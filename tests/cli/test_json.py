@@ -153,6 +153,7 @@ def test_verify_check_and_du(filled: Art) -> None:
     filled("pull", "ds")
     check("verify", filled("verify", "ds", "ds", "--json").json)
     check("check", filled("check", "--json").json)
+    check("check", filled("check", "--repair", "--dry-run", "--json").json)
     check("du", filled("du", "--json").json)
     check("du", filled("du", "ds", "--json").json)
 
@@ -164,6 +165,14 @@ def test_cache(filled: Art) -> None:
 
 def test_init(filled: Art) -> None:
     check("init", filled("init", "store", "--json").json)
+
+
+def test_doctor(filled: Art) -> None:
+    for place in ((), ("elsewhere",)):
+        found = filled("doctor", *place, "--json").json
+        check("doctor", found)
+        for finding in found["findings"]:
+            check("doctor findings", finding)
 
 
 def test_config_and_completion(art: Art) -> None:

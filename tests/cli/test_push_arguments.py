@@ -90,7 +90,17 @@ def test_a_path_that_does_not_exist_is_named(art: Art, pictures: Path) -> None:
 def test_a_url_as_path_is_answered_with_how_to_add_references(art: Art, pictures: Path) -> None:
     ran = art("push", "s3://bucket/key", "ds", status=2)
     assert "'s3://bucket/key'" in ran.err
-    assert "add_reference" in ran.err
+    assert "--reference s3://bucket/key" in ran.err
+
+
+def test_references_are_pushed_with_and_without_paths(art: Art, pictures: Path) -> None:
+    url = (pictures / "a.png").resolve().as_uri()
+    art("push", "ds", "--reference", url)
+    art("push", "a.png", "ds", "--reference", f"there/b.png={url}")
+    assert "there/b.png" in art("ls", "ds:v1").out
+    art("push", "--name", "other", "--reference", url)
+    ran = art("push", "ds", "--reference", "nothing", status=2)
+    assert "'nothing' is no URL" in ran.err
 
 
 def test_two_paths_with_one_base_name_are_refused(art: Art, pictures: Path) -> None:

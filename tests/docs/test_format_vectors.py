@@ -15,7 +15,7 @@ import xxhash
 from blake3 import blake3
 
 from artstore import canonical, limits, sealed
-from artstore.catalog.identity import create_identity, read_identity
+from artstore.catalog.identity import create_identity, encode_identity, read_identity
 from artstore.chunks import codec
 from artstore.chunks.cut import PARAMETERS, Cutter
 from artstore.digest import digest_of
@@ -218,6 +218,22 @@ def test_the_store_file_is_as_shown() -> None:
     fresh = MemoryStorage()
     create_identity(fresh)
     assert set(json.loads(fresh.read("artstore.json"))) == set(value)
+
+
+def test_the_store_file_for_one_writer_is_as_shown() -> None:
+    many, one = (
+        block_named(FORMAT / "README.md", f"json artstore.json{suffix}").rstrip("\n").encode()
+        for suffix in ("", "-one-writer")
+    )
+    storage = MemoryStorage()
+    storage.create("artstore.json", one)
+    assert read_identity(storage).has_one_writer
+    value = json.loads(one)
+    assert value.pop("writers") == "one"
+    assert value | {"check": ""} == json.loads(many) | {"check": ""}
+    fresh = MemoryStorage()
+    create_identity(fresh, encode_identity(has_one_writer=True))
+    assert set(json.loads(fresh.read("artstore.json"))) == set(json.loads(one))
 
 
 def test_a_sealed_value_is_as_shown() -> None:

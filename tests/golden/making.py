@@ -40,7 +40,6 @@ from artstore.manifests.root import Root, encode_root
 from artstore.manifests.segment import encode_segment
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.protocol import Storage
-from artstore.transfer import uploads
 from tests.trees import EMPTY, File, Symlink, Tree, build, noise, open_at, push
 from tests.unit.catalog.logs import TIME, FixedClock, LogWriter, root_of
 
@@ -100,17 +99,22 @@ FUTURE_ENTRIES = (
 @contextmanager
 def making() -> Iterator[Path]:
     """A place to work in, where every run is like every other."""
-    names = ("ARTSTORE_CACHE_DIR", "XDG_STATE_HOME")
+    names = ("ARTSTORE_CACHE_DIR", "ARTSTORE_JOBS", "XDG_STATE_HOME")
     before = {name: os.environ.get(name) for name in names}
-    author, in_flight = api._author, uploads._IN_FLIGHT
+    author = api._author
     base = Path(tempfile.mkdtemp(prefix="artstore-golden-"))
-    os.environ |= {"ARTSTORE_CACHE_DIR": str(base / "cache"), "XDG_STATE_HOME": str(base / "state")}
-    api._author, uploads._IN_FLIGHT = (lambda: AUTHOR), 1  # type: ignore[misc]
+    os.environ |= {
+        "ARTSTORE_CACHE_DIR": str(base / "cache"),
+        # One value after the other: each takes the next time of the clock.
+        "ARTSTORE_JOBS": "1",
+        "XDG_STATE_HOME": str(base / "state"),
+    }
+    api._author = lambda: AUTHOR  # type: ignore[assignment]
     try:
         with clock.use(FixedClock()):
             yield base
     finally:
-        api._author, uploads._IN_FLIGHT = author, in_flight  # type: ignore[misc]
+        api._author = author
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
@@ -158,7 +162,7 @@ def _push_versions(store: Store, base: Path) -> None:
 
 def _push_references(store: Store) -> None:
     artifact = art.Artifact("references", type="dataset")
-    artifact.add_reference(REFERENCE, "there/key")
+    artifact.add_reference(REFERENCE, "there/key", checksum=False)
     store.log_artifact(artifact)
 
 

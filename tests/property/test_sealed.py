@@ -34,6 +34,7 @@ def is_whole(data: bytes) -> bool:
 def test_what_is_written_is_whole(value: dict[str, Any]) -> None:
     data = sealed.encode_sealed(value, what="it")
     assert is_whole(data)
+    assert sealed.has_seal(data)
     read = canonical.decode(data, what="it")
     del read["check"]
     assert read == value
@@ -42,7 +43,9 @@ def test_what_is_written_is_whole(value: dict[str, Any]) -> None:
 @given(value=objects, at=st.floats(0, 1, exclude_max=True))
 def test_a_flipped_bit_is_found(value: dict[str, Any], at: float) -> None:
     data = sealed.encode_sealed(value, what="it")
-    assert not is_whole(flipped(data, int(8 * len(data) * at)))
+    changed = flipped(data, int(8 * len(data) * at))
+    assert not is_whole(changed)
+    assert not sealed.has_seal(changed)
 
 
 @given(value=objects, at=st.floats(0, 1), other=st.binary(max_size=20), cut=st.integers(0, 20))
@@ -53,8 +56,10 @@ def test_other_bytes_in_the_middle_are_found(
     start = int(len(data) * at)
     changed = data[:start] + other + data[start + cut :]
     assert is_whole(changed) == (changed == data)
+    assert sealed.has_seal(changed) or changed != data
 
 
 @given(data=st.binary(max_size=100))
 def test_any_bytes_are_not_sealed(data: bytes) -> None:
     assert not is_whole(data)
+    assert not sealed.has_seal(data)

@@ -45,10 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "Committed"]
 
 _ROUND_COUNT = 10_000
-_LOST_BEFORE_SCAN = 3
-"""After that many losses in a row the log is listed: a writer that slept is far behind."""
-_JITTER_FIRST_SECONDS = 0.001
-_JITTER_MAX_SECONDS = 1.0
+_JITTER_SECONDS = 0.005
+"""Does not grow: of two writers the one that has lost more often must not wait longer."""
 _SHOWN_CLOSE_COUNT = 3
 
 _Check = Callable[[CollectionState], None]
@@ -106,6 +104,18 @@ class Catalog:
         names.check_project_name(project)
         part = names.escape_for_key(project)
         return self._names(f"collections/{part}/", names.check_collection_name)
+
+    def remembered(self) -> list[tuple[str, str]]:
+        """(project, name) of logs that this machine has seen and that the store no longer lists."""
+        if self._replica is None:
+            return []
+        found = []
+        for prefix in self._replica.logs(self._store_id):
+            parts = prefix.split("/")
+            if parts[0] == "collections" and not any(self._storage.scan_names(prefix)):
+                project, name = map(names.unescape_from_key, parts[1:3])
+                found.append((project, name))
+        return found
 
     def state(self, project: str, name: str) -> CollectionState:
         """
@@ -226,7 +236,7 @@ class Catalog:
             DamagedDataError: `log-hole`, `log-rolled-back`.
             UnsupportedFormatError: `entry-kind-unknown`.
         Cost: one create, after one scan without `start`; a lost race costs a
-            create, a stat and a read.
+            create, a scan and a batch of reads.
         """
         followed = self._follow_redirect(project, name, refresh=start is None)
         check = self._content_check(request, start)
@@ -237,7 +247,6 @@ class Catalog:
         from artstore.catalog.operations import Settled, evaluate
 
         written: int | None = None
-        lost_count = 0
         for _ in range(_ROUND_COUNT):
             state = followed.fold.state()
             state.check_writable()
@@ -257,14 +266,13 @@ class Catalog:
                 by=self._author,
                 kinds=COLLECTION_KINDS,
             )
-            other = log.append(self._storage, followed.prefix, n, data)
-            if other is not None:
-                followed.accept(other)
-                lost_count += 1
-                self._after_loss(followed, lost_count)
+            others = log.append_or_read(self._storage, followed.prefix, n, data)
+            if others:
+                followed.accept(others)
+                # C12: the next try follows at once, spread so that n losers do not meet again.
+                clock.sleep(_JITTER_SECONDS * clock.random_fraction())
                 continue
-            lost_count = 0
-            followed.accept(RawEntry.of(n, data))
+            followed.accept([RawEntry.of(n, data)])
             self._roll_up(followed)
             written = n
             if step.outcome is not None:
@@ -274,13 +282,6 @@ class Catalog:
             code="commit-contended",
             hint="run the same command again",
         )
-
-    def _after_loss(self, followed: FollowedLog[Fold], lost_count: int) -> None:
-        # C12: the next try follows at once, spread so that n losers do not meet again.
-        longest = min(_JITTER_MAX_SECONDS, _JITTER_FIRST_SECONDS * 2.0**lost_count)
-        clock.sleep(longest * clock.random_fraction())
-        if lost_count % _LOST_BEFORE_SCAN == 0:
-            followed.refresh()
 
     def _content_check(self, request: Request, start: PushStart | None) -> _Check:
         from artstore.catalog.fences import ContentCheck, ContentUse

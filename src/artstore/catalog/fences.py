@@ -23,6 +23,7 @@ from artstore.catalog.format import (
     UnknownEntry,
     VoidEntry,
     decode_entry,
+    entry_key,
 )
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, LogWarning
@@ -165,6 +166,7 @@ class _UpkeepFold:
                 f"the log of gc is damaged: {warning.message}",
                 code=warning.code,
                 hint="`art check` shows what is missing",
+                key=entry_key(UPKEEP_PREFIX, warning.n),
             )
         )
 

@@ -127,11 +127,11 @@ class FollowedLog(Generic[FoldType]):
         self._set_head(tail.entries, tail.modified_seconds)
         self._remember(tail.entries)
 
-    def accept(self, raw: RawEntry) -> None:
-        """Continue by an entry this process has just written, or lost a race to."""
-        self._apply([raw])
-        self._set_head([raw], None)
-        self._remember([raw])
+    def accept(self, entries: Sequence[RawEntry]) -> None:
+        """Continue by entries that this process has just written, or lost a race to."""
+        self._apply(entries)
+        self._set_head(entries, None)
+        self._remember(entries)
 
     def forget(self) -> None:
         """Believe the store from now on, whatever this machine has seen."""

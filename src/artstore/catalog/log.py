@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from artstore import clock, digest, limits
+from artstore import clock, digest, limits, sealed
 from artstore.catalog import rollups
 from artstore.catalog.format import NO_DIGEST, RawEntry, entry_key, parse_entry_key
 from artstore.errors import (
@@ -23,7 +23,17 @@ from artstore.errors import (
 )
 from artstore.storage.protocol import KeyInfo, Span, Storage
 
-__all__ = ["START", "Head", "Tail", "append", "digest_at", "read_all", "read_one", "read_tail"]
+__all__ = [
+    "START",
+    "Head",
+    "Tail",
+    "append",
+    "append_or_read",
+    "digest_at",
+    "read_all",
+    "read_one",
+    "read_tail",
+]
 
 _COLD_COUNT: Final = 2 * rollups.FAN_OUT
 """A log with fewer entries is read without looking for rollups."""
@@ -32,6 +42,7 @@ _GAP_TRIED_COUNT: Final = 64
 _APPEND_WAIT_SECONDS: Final = 60.0
 """NFS shows a taken key as missing for about that long (L3)."""
 _APPEND_ATTEMPT_COUNT: Final = 12
+_READ_AGAIN_COUNT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +141,7 @@ def read_one(storage: Storage, prefix: str, n: int) -> RawEntry | None:
         # Size first: whoever may write may have put a huge value here (X3).
         size = storage.stat(key).size_bytes
         if size <= limits.ENTRY_MAX_BYTES:
-            return RawEntry.of(n, storage.read(key))
+            return RawEntry.of(n, _confirmed(storage, key, storage.read(key)))
         return RawEntry(n, None, _digest_of_large(storage, key, size), size)
     except NotFoundError:
         return None
@@ -144,19 +155,31 @@ def digest_at(storage: Storage, prefix: str, n: int) -> bytes | None:
 
 def append(storage: Storage, prefix: str, n: int, data: bytes) -> RawEntry | None:
     """
-    Try to make `data` entry n.
+    Try to make `data` entry n: None if it is ours, or the entry of whoever was first.
+
+    Raises and cost: as `append_or_read`.
+    """
+    entries = append_or_read(storage, prefix, n, data)
+    return entries[0] if entries else None
+
+
+def append_or_read(storage: Storage, prefix: str, n: int, data: bytes) -> list[RawEntry]:
+    """
+    Try to make `data` entry n, or learn what came instead.
 
     An answer that got lost looks like a conflict (C5): "exists" is followed by
     a look at what is there. The write id inside makes every attempt's bytes
     unlike all others, so equal bytes are ours.
 
     Returns:
-        None if entry n is ours, or the entry of whoever was first.
+        nothing if entry n is ours; else all entries from n on, as read just now:
+        who took only the one that was first would come too late for the next,
+        again and again, while those who won go on (C12).
     Raises:
         UnavailableError: `commit-unknown`, the storage does not tell which.
         ConflictError: `commit-contended`, the key is neither there nor free.
         StorageError: refused; nothing was written.
-    Cost: one create; a lost race costs a stat and a read.
+    Cost: one create; a lost race costs a scan and a batch of reads.
     """
     key = entry_key(prefix, n)
     unanswered: UnavailableError | None = None
@@ -166,18 +189,18 @@ def append(storage: Storage, prefix: str, n: int, data: bytes) -> RawEntry | Non
             clock.sleep(_APPEND_WAIT_SECONDS * share * (0.5 + clock.random_fraction() / 2))
         try:
             storage.create(key, data)
-            return None
+            return []
         except AlreadyExistsError:
             unanswered = None
         except UnavailableError as error:
             unanswered = error
         try:
-            found = read_one(storage, prefix, n)
+            found = _read_from(storage, prefix, n)
         except UnavailableError as error:
             unanswered = error
             continue
-        if found is not None:
-            return None if found.data == data else found
+        if found:
+            return [] if found[0].data == data else found
         # Not there: the create is tried again with the same bytes. Should the
         # first one still be on its way, one of the two wins and both are ours.
     if unanswered is not None:
@@ -193,6 +216,18 @@ def append(storage: Storage, prefix: str, n: int, data: bytes) -> RawEntry | Non
         hint="on a network disk wait a minute and run the same command again",
         key=key,
     )
+
+
+def _read_from(storage: Storage, prefix: str, n: int) -> list[RawEntry]:
+    """Entry n and those after it; nothing if n is not there."""
+    listed = list(_listed(storage, prefix, n - 1))
+    if listed and listed[0][0] == n:
+        entries = _read(storage, prefix, listed, n)
+        if entries and entries[0].n == n:
+            return entries
+    # A scan may lag (L7).
+    first = read_one(storage, prefix, n)
+    return [] if first is None else [first]
 
 
 def _listed(storage: Storage, prefix: str, after: int) -> Iterator[tuple[int, KeyInfo]]:
@@ -231,7 +266,7 @@ def _read_sized(storage: Storage, prefix: str, sizes: list[tuple[int, int]]) -> 
     small = [n for n, size in sizes if size <= limits.ENTRY_MAX_BYTES]
     wanted = [(entry_key(prefix, n), None) for n in small]
     try:
-        values = list(storage.read_many(wanted)) if wanted else []
+        values = [bytes(value) for value in storage.read_many(wanted)] if wanted else []
     except NotFoundError:
         # One was taken away between scan and read: the others are still wanted.
         for n, _ in sizes:
@@ -241,11 +276,40 @@ def _read_sized(storage: Storage, prefix: str, sizes: list[tuple[int, int]]) -> 
         return
     by_number = dict(zip(small, values, strict=True))
     for n, size in sizes:
+        key = entry_key(prefix, n)
         if n in by_number:
-            yield RawEntry.of(n, by_number[n])
+            yield RawEntry.of(n, _confirmed(storage, key, by_number[n]))
         else:
-            key = entry_key(prefix, n)
             yield RawEntry(n, None, _digest_of_large(storage, key, size), size)
+
+
+def _confirmed(storage: Storage, key: str, data: bytes) -> bytes:
+    """
+    The bytes of an entry, `data` if they are whole; others are believed when read twice.
+
+    A bit that flipped on its way here is no damage in the store, and nothing tells
+    the two apart but another look. It matters: the next entry is chained over these
+    bytes, and over false ones it would be void to everybody else, though its writer
+    was told that it is there.
+
+    Raises:
+        UnavailableError: `storage-unavailable`, each look shows something else.
+    """
+    if sealed.has_seal(data):
+        return data
+    for _ in range(_READ_AGAIN_COUNT):
+        try:
+            before, data = data, storage.read(key)
+        except NotFoundError:
+            return data
+        if data == before or sealed.has_seal(data):
+            return data
+    raise UnavailableError(
+        f"{key} in {storage.url} reads differently each time",
+        code="storage-unavailable",
+        hint="something between here and the storage changes bytes: memory, network, a proxy",
+        key=key,
+    )
 
 
 def _digest_of_large(storage: Storage, key: str, size: int) -> bytes:

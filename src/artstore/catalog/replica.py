@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from artstore import digest
+from artstore import digest, forks
 from artstore.catalog.format import RawEntry
 from artstore.catalog.log import START, Head
 
@@ -46,7 +46,8 @@ class Replica:
     """
     The replica in `file`; made when something is first written to it.
 
-    Safe between threads and processes, and in a forked child.
+    Safe between threads and processes. A forked child needs one of its own: the
+    lock may be held by a thread that is not there.
 
     Args:
         file: where SQLite keeps it; `Replica.file_in` names the one of this host.
@@ -56,7 +57,8 @@ class Replica:
         self.file = file
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = os.getpid()
+        self._generation = forks.generation()
+        self._of_parents: list[sqlite3.Connection] = []
 
     @staticmethod
     def file_in(directory: Path) -> Path:
@@ -85,19 +87,33 @@ class Replica:
         """
         self._attempt(lambda db: _extend(db, store_id, log, after, entries, head), None)
 
+    def logs(self, store_id: str) -> list[str]:
+        """The prefixes of all logs of a store that this machine has seen, in order."""
+        nothing: list[str] = []
+        return self._attempt(lambda db: _logs(db, store_id), nothing)
+
+    def stores(self) -> list[str]:
+        """The ids of all stores of which this machine has seen a log."""
+        nothing: list[str] = []
+        return self._attempt(_stores, nothing)
+
     def forget(self, store_id: str, log: str) -> None:
         """Drop what is known of a log: the next reader believes the store."""
         self._attempt(lambda db: _forget(db, store_id, log), None)
 
     def close(self) -> None:
         """Close the file. The next call opens it again."""
-        with self._lock:
+        with self._lock, forks.held_off():
             self._close()
 
     def _close(self) -> None:
-        if self._connection is not None and self._process == os.getpid():
-            self._connection.close()
-        # A connection from before a fork belongs to the parent: it is left alone.
+        if self._connection is not None:
+            if self._generation == forks.generation():
+                self._connection.close()
+            else:
+                # It belongs to the parent. To close it, which also happens when
+                # it is forgotten, could undo what the parent is writing.
+                self._of_parents.append(self._connection)
         self._connection = None
 
     def _attempt(
@@ -106,7 +122,9 @@ class Replica:
         """`action` in a transaction; `otherwise` on any error: a replica only saves time."""
         import sqlite3
 
-        with self._lock:
+        # SQLite has locks of the whole process, and believes that it knows the
+        # file locks it holds: no child is made while it works.
+        with self._lock, forks.held_off():
             try:
                 connection = self._open()
                 with connection:
@@ -122,9 +140,11 @@ class Replica:
     def _open(self) -> sqlite3.Connection:
         import sqlite3
 
-        if self._connection is not None and self._process == os.getpid():
+        if self._generation != forks.generation():
+            self._close()
+            self._generation = forks.generation()
+        if self._connection is not None:
             return self._connection
-        self._process = os.getpid()
         self.file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.file, timeout=_WAIT_SECONDS, check_same_thread=False)
         try:
@@ -174,6 +194,16 @@ def _load(db: sqlite3.Connection, store_id: str, log: str) -> tuple[list[RawEntr
         (store_id, log, last.n, last.digest),
     ).fetchone()
     return entries, Head(last.n, last.digest, last.size_bytes, told[0] if told else None)
+
+
+def _logs(db: sqlite3.Connection, store_id: str) -> list[str]:
+    rows = db.execute("SELECT DISTINCT log FROM entries WHERE store = ? ORDER BY log", (store_id,))
+    return [str(log) for (log,) in rows]
+
+
+def _stores(db: sqlite3.Connection) -> list[str]:
+    rows = db.execute("SELECT DISTINCT store FROM entries ORDER BY store").fetchall()
+    return [str(store_id) for (store_id,) in rows]
 
 
 def _extend(  # noqa: PLR0917 - one transaction

@@ -101,7 +101,7 @@ def create_from_rollups(storage: Storage, prefix: str, level: int, index: int) -
         for number in range(index * FAN_OUT, (index + 1) * FAN_OUT)
     ]
     try:
-        parts = list(storage.read_many(below))
+        parts = [bytes(part) for part in storage.read_many(below)]
     except NotFoundError:
         return False
     for (key, _), part in zip(below, parts, strict=True):
@@ -139,7 +139,7 @@ def read_rolled(storage: Storage, prefix: str) -> list[RawEntry]:
         values = storage.read_many([(rollup_key(prefix, *place), None) for place in chosen])
         entries: list[RawEntry] = []
         for (level, index), value in zip(chosen, values, strict=True):
-            for part in _entries_of(value, level, key=rollup_key(prefix, level, index)):
+            for part in _entries_of(bytes(value), level, key=rollup_key(prefix, level, index)):
                 entries.append(RawEntry.of(len(entries), part))
     except (DamagedDataError, NotFoundError):
         return []

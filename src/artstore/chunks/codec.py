@@ -14,7 +14,7 @@ from artstore.errors import DamagedDataError, LimitExceededError, UnsupportedFor
 if TYPE_CHECKING:
     import zstandard
 
-__all__ = ["RAW", "ZSTD", "decode", "decode_verified", "encode"]
+__all__ = ["RAW", "ZSTD", "decode", "decode_verified", "encode", "encode_again"]
 
 RAW: Final = 0
 ZSTD: Final = 1
@@ -56,6 +56,24 @@ def encode(plain: Buffer, *, sampled: bool = True) -> tuple[int, Buffer]:
             return RAW, plain
     stored = _compressor(_LEVEL if sampled else _DENSE_LEVEL).compress(plain)
     return (ZSTD, stored) if len(stored) <= size * 0.95 else (RAW, plain)
+
+
+def encode_again(codec: int, plain: Buffer, *, stored_bytes: int) -> Buffer | None:
+    """
+    The stored form that a chunk had: this codec, this length; None if it cannot be made again.
+
+    Another release of zstd may make a frame of another length, which would move
+    all chunks behind it in a pack.
+    """
+    if codec == RAW:
+        return plain if len(plain) == stored_bytes else None
+    if codec != ZSTD:
+        return None
+    for level in (_LEVEL, _DENSE_LEVEL):
+        stored = _compressor(level).compress(plain)
+        if len(stored) == stored_bytes:
+            return stored
+    return None
 
 
 def decode(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,8 @@ from artstore.cli.session import Session
 from artstore.errors import DamagedDataError
 
 if TYPE_CHECKING:
-    from artstore.upkeep.check import CheckReport
+    from artstore.upkeep.check import CheckReport, Problem
+    from artstore.upkeep.repair import Repaired
     from artstore.upkeep.usage import UsageReport
     from artstore.upkeep.verify import VerifyReport
 
@@ -72,7 +73,15 @@ def _verdict(problem_count: int) -> str:
     return count(problem_count, "problem") if problem_count else "all right"
 
 
-@click.command("check", cls=Command, examples=("art check", "art check --read-data=5%"))
+@click.command(
+    "check",
+    cls=Command,
+    examples=(
+        "art check",
+        "art check --read-data=5%",
+        "art check --repair --read-data --from /backup/store",
+    ),
+)
 @click.option(
     "--read-data",
     metavar="[=PERCENT]",
@@ -81,51 +90,98 @@ def _verdict(problem_count: int) -> str:
     callback=read_percentage,
     help="Read the packs too: all of them, or a random part of so many percent.",
 )
+@click.option("--repair", "is_repair", is_flag=True, help="Put back what is damaged or lost.")
+@click.option(
+    "--from",
+    "sources",
+    metavar="URL",
+    multiple=True,
+    help="With --repair: a copy of this store, or another with the same content (many).",
+)
+@click.option("--dry-run", is_flag=True, help="With --repair: say what would be done; do nothing.")
 @shared_options
 @click.pass_obj
-def check_command(session: Session, read_data: float | None) -> None:
+def check_command(
+    session: Session,
+    *,
+    read_data: float | None,
+    is_repair: bool,
+    sources: tuple[str, ...],
+    dry_run: bool,
+) -> None:
     """
     Check the whole store: every log, manifest and pack, what is damaged and whom it hits.
 
-    Nothing is changed. Exit status 8 if anything is damaged or missing.
+    Nothing is changed without --repair. With it, what is damaged or lost is put back from what
+    this machine has (the replica of the logs, the local cache, checkouts) and from the stores
+    named with --from; damage inside of packs is found with --read-data only. Exit status 8 if
+    anything is, or is left, damaged or missing.
     """
+    if (sources or dry_run) and not is_repair:
+        option = "--from" if sources else "--dry-run"
+        raise click.UsageError(f"{option} needs --repair", click.get_current_context())
     store = session.open_store()
     with session.progress() as bar:
-        report = store.check(read_data=read_data, on_progress=bar.on_progress)
-    session.output.result(
-        _check_record(report), _check_lines(report), names=[p.key for p in report.problems]
-    )
-    if report.problems:
-        raise DamagedDataError(
-            f"the store has {count(len(report.problems), 'problem')}", code="damage-found"
-        )
+        if is_repair:
+            report = store.repair(
+                sources, read_data=read_data, dry_run=dry_run, on_progress=bar.on_progress
+            )
+            found, problems, repaired = report.found, report.problems, report.repaired
+        else:
+            found = store.check(read_data=read_data, on_progress=bar.on_progress)
+            problems, repaired = found.problems, ()
+    record = {
+        **_check_record(found, problems),
+        "repair": is_repair,
+        "dry_run": dry_run,
+        "repaired": [
+            {"key": r.key, "action": r.action, "sources": list(r.sources)} for r in repaired
+        ],
+    }
+    if repaired and dry_run:
+        record["ok"] = False
+    lines = _check_lines(found, problems, repaired, dry_run=dry_run)
+    session.output.result(record, lines, names=[p.key for p in problems])
+    if not record["ok"]:
+        left = len(problems) + (len(repaired) if dry_run else 0)
+        raise DamagedDataError(f"the store has {count(left, 'problem')}", code="damage-found")
 
 
-def _check_record(report: CheckReport) -> dict[str, Any]:
+def _check_record(report: CheckReport, problems: Sequence[Problem]) -> dict[str, Any]:
     return {
-        "ok": not report.problems,
+        "ok": not problems,
         "checked_collections": report.checked_collections,
         "checked_versions": report.checked_versions,
         "checked_packs": report.checked_packs,
         "read_bytes": report.read_bytes,
         "problems": [
-            {"key": p.key, "message": p.message, "versions": list(p.versions)}
-            for p in report.problems
+            {"key": p.key, "message": p.message, "versions": list(p.versions)} for p in problems
         ],
         "seconds": report.seconds,
     }
 
 
-def _check_lines(report: CheckReport) -> Iterator[str]:
-    for problem in report.problems:
+def _check_lines(
+    report: CheckReport,
+    problems: Sequence[Problem],
+    repaired: Sequence[Repaired],
+    *,
+    dry_run: bool,
+) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    for item in repaired:
+        sources = f" from {', '.join(item.sources)}" if item.sources else ": nothing needs it"
+        yield f"{printable(item.key)}: {would}{item.action}{printable(sources)}"
+    for problem in problems:
         yield f"{printable(problem.key)}: {printable(problem.message)}"
         if problem.versions:
-            yield f"  hits {', '.join(problem.versions)}"
+            yield f"  hits {printable(', '.join(problem.versions))}"
+    done = f"{len(repaired)} {would}repaired, " if repaired else ""
     yield (
         f"{count(report.checked_collections, 'artifact')}, "
         f"{count(report.checked_versions, 'version')}, {count(report.checked_packs, 'pack')}, "
         f"{format_bytes(report.read_bytes)} read in {format_seconds(report.seconds)}: "
-        f"{_verdict(len(report.problems))}"
+        f"{done}{_verdict(len(problems))}"
     )
 
 

@@ -3,17 +3,57 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from artstore.cli.session import Session
+from artstore.errors import ArtstoreError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["complete_name", "read_percentage"]
+__all__ = ["complete_name", "read_percentage", "transfer_options"]
 
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
+
+
+def transfer_options(command: _Decorated) -> _Decorated:
+    """Add `--jobs` and `--limit-rate`; their values land in the session."""
+    for option in reversed(_TRANSFER):
+        command = option(command)
+    return command
+
+
+def _remember_number(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None or param.name is None:
+        return
+    from artstore.settings import parse_jobs, parse_rate
+
+    parse = parse_jobs if param.name == "jobs" else parse_rate
+    try:
+        setattr(ctx.find_object(Session), param.name, parse(value))
+    except ArtstoreError as error:
+        raise click.BadParameter(error.message, ctx, param) from error
+
+
+_TRANSFER: Final = (
+    click.option(
+        "--jobs",
+        metavar="N",
+        expose_value=False,
+        callback=_remember_number,
+        help="Requests at once. What suits the store if left out (ARTSTORE_JOBS).",
+    ),
+    click.option(
+        "--limit-rate",
+        metavar="SIZE",
+        expose_value=False,
+        callback=_remember_number,
+        help="Move no more bytes a second than this, such as 10MB (ARTSTORE_LIMIT_RATE).",
+    ),
+)
 
 _PERCENTAGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
@@ -40,8 +80,6 @@ def complete_name(
     line that is being typed.
     """
     from click.shell_completion import CompletionItem
-
-    from artstore.errors import ArtstoreError
 
     session = ctx.find_object(Session) or Session()
     items = [CompletionItem(incomplete, type="file")] if ctx.info_name == "push" else []

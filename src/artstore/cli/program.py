@@ -45,6 +45,7 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
         "verify": Listed("health", "Check every byte of a version, or of a checkout of it."),
         "check": Listed("health", "Check the whole store: logs, manifests, packs."),
         "du": Listed("health", "Show what artifacts take: logical, stored, unique, shared."),
+        "doctor": Listed("doctor", "Try what a store needs on the very place, and tell versions."),
         "cache": Listed("caching", "Show the local cache of whole files, or make it smaller."),
     },
     "Setting up": {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from artstore.cli.command import Command, shared_options
-from artstore.cli.options import complete_name
+from artstore.cli.options import complete_name, transfer_options
 from artstore.cli.output import count, format_bytes, format_seconds, printable
 from artstore.cli.session import Session
 from artstore.errors import ArtstoreError
@@ -52,6 +52,7 @@ LINKS = {
 @click.option("--delete", is_flag=True, help="Remove files in DIR that the version does not have.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written and removed; do nothing.")
 @click.option("--into", is_flag=True, help="Write into DIR although other files are in it.")
+@transfer_options
 @shared_options
 @click.pass_obj
 def pull_command(

@@ -12,7 +12,7 @@ import click
 
 from artstore.cli.command import Command, shared_options
 from artstore.cli.metadata import parse_metadata
-from artstore.cli.options import complete_name
+from artstore.cli.options import complete_name, transfer_options
 from artstore.cli.output import count, format_bytes, format_seconds
 from artstore.cli.session import Session
 from artstore.errors import InvalidInputError
@@ -34,6 +34,7 @@ SHOWN_ARGUMENTS = 24
         "art push data mnist",
         "art push model.pt model --type model --alias best --metadata accuracy=0.97",
         "art push *.png --name pictures",
+        "art push digits --reference images=s3://bucket/digits",
     ),
 )
 @click.argument("arguments", metavar="PATH... NAME", nargs=-1, shell_complete=complete_name)
@@ -57,7 +58,15 @@ SHOWN_ARGUMENTS = 24
 )
 @click.option("--include", metavar="GLOB", multiple=True, help="Take only files like this (many).")
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out files like this (many).")
+@click.option(
+    "--reference",
+    "references",
+    metavar="[PATH=]URL",
+    multiple=True,
+    help="Keep what lies there by its URL alone (many): s3://, https://, file://, ...",
+)
 @click.option("--follow-links", is_flag=True, help="Store what symbolic links point to.")
+@transfer_options
 @shared_options
 @click.pass_obj
 def push_command(
@@ -73,6 +82,7 @@ def push_command(
     metadata_items: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    references: tuple[str, ...],
     follow_links: bool,
 ) -> None:
     """
@@ -84,7 +94,10 @@ def push_command(
 
     What gitignore rules in .artignore files name is left out.
     """
-    paths, name = _paths_and_name(session, arguments, name)
+    words = list(arguments)
+    if references and len(words) == 1 and name is None:
+        name = words.pop()
+    paths, name = _paths_and_name(session, words, name, may_be_empty=bool(references))
     from artstore.artifact import Artifact
 
     parsed = session.name(name)
@@ -108,6 +121,9 @@ def push_command(
                 )
             else:
                 artifact.add_file(path, name=entry_name)
+    for reference in references:
+        path_in, url = _path_and_url(reference)
+        artifact.add_reference(url, path_in)
     store = session.open_store(project=parsed.project)
     with session.progress() as bar:
         logged = store.log_artifact(
@@ -153,11 +169,17 @@ def _lines(short: str, logged: LoggedArtifact) -> Iterator[str]:
     )
 
 
+def _path_and_url(reference: str) -> tuple[str | None, str]:
+    # The path stands first: URLs may have a `=` of their own, as in `s3://b/year=2026`.
+    path, equals, url = reference.partition("=")
+    return (path, url) if equals and "://" not in path else (None, reference)
+
+
 def _paths_and_name(
-    session: Session, arguments: Sequence[str], name: str | None
+    session: Session, arguments: Sequence[str], name: str | None, *, may_be_empty: bool
 ) -> tuple[list[Path], str]:
     """Part the arguments; refuse, with the line that was meant, when they can mean two things."""
-    if not arguments:
+    if not arguments and not (may_be_empty and name is not None):
         raise InvalidInputError(
             "push needs a PATH and a NAME",
             code="usage-invalid",
@@ -226,7 +248,7 @@ def _proposed_name(paths: Sequence[str]) -> str:
 def _missing(path: str) -> InvalidInputError:
     hint = None
     if "://" in path:
-        hint = "a URL is added as a reference, from Python: Artifact.add_reference"
+        hint = f"a URL is kept as a reference: --reference {path}"
     return InvalidInputError(
         f"there is no file or directory {path!r} to push",
         code="source-missing",

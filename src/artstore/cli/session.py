@@ -35,6 +35,8 @@ class Session:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    jobs: int | None = None
+    limit_rate: int | None = None
     wanted: list[ArtifactName] = field(default_factory=list)
     """The artifacts that this run was asked for; a "not found" is explained with them."""
     _settings: Settings | None = field(default=None, repr=False)
@@ -95,7 +97,12 @@ class Session:
         """
         from artstore.api import open_store
 
-        return open_store(self.settings.url, project=project or self.settings.project)
+        return open_store(
+            self.settings.url,
+            project=project or self.settings.project,
+            jobs=self.jobs,
+            limit_rate=self.limit_rate,
+        )
 
     def open_cache(self) -> ContentCache:
         """The cache of whole files that linking pulls keep."""

@@ -13,10 +13,11 @@ import click
 from artstore.cli.command import Command, shared_options
 from artstore.cli.output import format_bytes, printable, table
 from artstore.cli.session import Session
-from artstore.errors import AlreadyExistsError, InvalidInputError
+from artstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError
 from artstore.settings import PROJECT_FILE, USER_KEYS, resolve
 
 if TYPE_CHECKING:
+    from artstore.api import Store
     from artstore.settings import Settings
 
 __all__ = ["completion_command", "config_command", "init_command"]
@@ -28,9 +29,14 @@ __all__ = ["completion_command", "config_command", "init_command"]
     examples=("art init /data/store", "art init file:///data/store --project vision"),
 )
 @click.argument("url", metavar="[URL]", required=False)
+@click.option(
+    "--single-writer",
+    is_flag=True,
+    help="Make a store for one writer at a time, where the place cannot keep writers apart.",
+)
 @shared_options
 @click.pass_obj
-def init_command(session: Session, url: str | None) -> None:
+def init_command(session: Session, url: str | None, *, single_writer: bool) -> None:
     """
     Make a store at URL and remember it for this directory in artstore.toml.
 
@@ -38,6 +44,9 @@ def init_command(session: Session, url: str | None) -> None:
     your data directory if nothing names another. A store that exists is joined. --project is
     remembered too. Nothing need be set up before the first push; this is for a store of your
     choice.
+
+    A new place is tried first, as art doctor does: one that cannot keep what a store needs is
+    refused.
     """
     if url is not None:
         session.store = url
@@ -45,7 +54,10 @@ def init_command(session: Session, url: str | None) -> None:
     file = Path.cwd() / PROJECT_FILE
     _refuse_other(file, settings, project=session.project)
     store = session.open_store()
-    is_new = store.create()
+    if not _is_there(store):
+        _check_place(session, settings.url, single_writer=single_writer)
+    is_new = store.create(single_writer=single_writer)
+    warnings = _warnings(session, store, single_writer=single_writer)
     if not file.exists():
         file.write_text(_project_file_text(settings, file.parent, session.project), "utf-8")
         remembered = "written"
@@ -57,7 +69,9 @@ def init_command(session: Session, url: str | None) -> None:
         "project": settings.project,
         "project_origin": settings.project_origin,
         "is_new": is_new,
+        "writers": "one" if store.has_one_writer else "many",
         "settings_file": str(file),
+        "warnings": warnings,
     }
     made = "made" if is_new else "found"
     lines = [
@@ -66,6 +80,46 @@ def init_command(session: Session, url: str | None) -> None:
         f"  project {settings.project} ({settings.project_origin})",
     ]
     session.output.result(value, lines, names=[settings.url])
+
+
+def _is_there(store: Store) -> bool:
+    try:
+        return bool(store.id)
+    except NotFoundError:
+        return False
+
+
+def _check_place(session: Session, url: str, *, single_writer: bool) -> None:
+    """Refuse a place that cannot keep what a store needs."""
+    from artstore.cli.doctor import failures, look_at, unsuitable
+    from artstore.storage.probe import GUARDS
+
+    findings = look_at(url).findings
+    if findings[0].name == "write" and findings[0].error is not None:
+        # Nothing was found out about the place: what the storage said tells more.
+        raise findings[0].error
+    failed = [f for f in failures(findings) if not (single_writer and f.name in GUARDS)]
+    if not failed:
+        return
+    refusal = unsuitable(url, findings, failed)
+    if {finding.name for finding in failed} <= GUARDS and "://" in url:
+        refusal.hint = f"for one writer at a time: {session.corrected('--single-writer')}"
+    raise refusal
+
+
+def _warnings(session: Session, store: Store, *, single_writer: bool) -> list[str]:
+    from artstore.cli.doctor import ONE_WRITER
+
+    if store.has_one_writer:
+        session.output.warn(ONE_WRITER)
+        return [ONE_WRITER]
+    if single_writer:
+        raise StateError(
+            f"the store at {store.url} is there already, and is for many writers",
+            code="store-exists",
+            hint="leave out --single-writer, or make another store",
+        )
+    return []
 
 
 def _refuse_other(file: Path, settings: Settings, *, project: str | None) -> None:
@@ -132,7 +186,13 @@ def config_command(session: Session, *, key: str | None, value: str | None, unse
         for name, item in shown.items()
         for value in [item["value"]]
     ]
+    writers = _known_writers(session.settings)
+    if writers == "one":
+        from artstore.cli.doctor import ONE_WRITER
+
+        session.output.warn(ONE_WRITER)
     files = {
+        "writers": writers,
         "user_file": str(session.settings.user_file),
         "project_file": str(session.settings.project_file or "") or None,
     }
@@ -141,6 +201,13 @@ def config_command(session: Session, *, key: str | None, value: str | None, unse
         table(("KEY", "VALUE", "FROM"), rows),
         names=[f"{name}={item['value']}" for name, item in shown.items()],
     )
+
+
+def _known_writers(settings: Settings) -> str | None:
+    """What this machine knows of the store, without asking it."""
+    from artstore.catalog.guard import GuardCache
+
+    return GuardCache(settings.cache_dir, settings.url).writers()
 
 
 def _settings_records(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -68,7 +68,7 @@ class Entry:
             of a chunk list.
         level: levels of chunk-list nodes above the chunks.
         extra: fields of the kind (symlink: target; reference: url, etag,
-            version_id, content_digest; link: source and path).
+            version_id, last_modified, content_digest; link: source and path).
         must_understand: a reader that does not know `kind` stops (exit status 9).
     """
 
@@ -111,6 +111,7 @@ def reference_entry(
     size_bytes: int | None = None,
     etag: str | None = None,
     version_id: str | None = None,
+    last_modified: str | None = None,
     content_digest: bytes | None = None,
 ) -> Entry:
     """Bytes that lie elsewhere under `url`; only what is known of them is stored."""
@@ -118,6 +119,7 @@ def reference_entry(
         "url": url,
         "etag": etag,
         "version_id": version_id,
+        "last_modified": last_modified,
         "size_bytes": size_bytes,
         "content_digest": content_digest.hex() if content_digest else None,
     }

@@ -189,6 +189,27 @@ class Manifest:
                     return entry
         raise NotFoundError(f"{path!r} is not in this version", code="entry-not-found", path=path)
 
+    @property
+    def segment_count(self) -> int:
+        """How many segments it has."""
+        return len(self._parts)
+
+    def segment_of(self, path: str) -> int:
+        """The index of the segment in which `path` would lie; -1 before the first."""
+        return bisect_right(self._first_paths, path) - 1
+
+    def segments(self, first: int, count: int) -> list[list[Entry]]:
+        """
+        The entries of `count` segments from index `first` on, fewer at the end.
+
+        Cost: one coalesced read per 8 MiB of segments. Errors as `entries`.
+        """
+        found = list(self._read_parts(self._parts[first : first + count]))
+        for segment in found:
+            for entry in segment:
+                _check_path(entry.path, self._where)
+        return found
+
     def chunks(self, entry: Entry) -> Iterator[ChunkRef]:
         """The chunks of a file in order; chunk lists are read and checked as needed."""
         total = 0

@@ -186,9 +186,13 @@ def decode_ref(ref: ChunkRef, stored: Buffer, *, verify: bool = True) -> Buffer:
     where = f"chunk {ref.ordinal} at byte {ref.offset_bytes} of {pack_key(ref.pack)}"
     if not verify:
         return codec.decode(ref.codec, stored, plain_bytes=ref.plain_bytes, where=where)
-    return codec.decode_verified(
-        ref.codec, stored, plain_bytes=ref.plain_bytes, digest=ref.digest, where=where
-    )
+    try:
+        return codec.decode_verified(
+            ref.codec, stored, plain_bytes=ref.plain_bytes, digest=ref.digest, where=where
+        )
+    except DamagedDataError as error:
+        error.context["key"] = pack_key(ref.pack)
+        raise
 
 
 def batches(

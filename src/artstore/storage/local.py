@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from artstore import limits, names
+from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, InvalidInputError, UnavailableError
 from artstore.storage import durable
-from artstore.storage.direct import write_direct
+from artstore.storage.direct import BufferPool, read_direct, write_direct
 from artstore.storage.directories import DirectoryTree
 from artstore.storage.protocol import KeyInfo, Span, Value
 from artstore.storage.values import (
@@ -43,6 +44,8 @@ _LARGE_BYTES = 4 * 1024 * 1024
 """Values of this size leave the page cache when they are durable; none but packs are so large."""
 _LARGE_READ_BYTES = 1024 * 1024
 """A range of this size is read to be copied elsewhere: it is not left in the page cache."""
+_BUFFER_BYTES = limits.READ_WINDOW_BYTES + 8 * limits.KIB
+"""The largest range that is read at once, begun and ended at the block of a disk."""
 _READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a planted pipe must not block
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -75,6 +78,7 @@ class LocalStorage:
         self._temporary = os.path.join(self._root, TEMPORARY)
         self._sync = sync
         self._directories = DirectoryTree(self._root, self._temporary, sync=sync)
+        self._buffers = BufferPool(_BUFFER_BYTES)
 
     @property
     def path(self) -> str:
@@ -111,7 +115,7 @@ class LocalStorage:
         except OSError as error:
             raise self._translate(error, f"read {key}") from error
 
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[bytes]:
+    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
         """
         The answers to n reads in the order asked. Errors as `read`.
 
@@ -127,13 +131,21 @@ class LocalStorage:
                             descriptor = -1
                         descriptor, size = self._open(key)
                         open_key = key
-                    data = _read_span(descriptor, key, span, size)
+                    data = self._read_part(descriptor, key, span, size)
                 except OSError as error:
                     raise self._translate(error, f"read {key}") from error
                 yield data
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
+
+    def _read_part(self, descriptor: int, key: str, span: Span | None, size: int) -> Buffer:
+        offset, length = locate(key, span, size)
+        if length >= _LARGE_READ_BYTES and not durable.is_cached(descriptor, offset):
+            direct = read_direct(descriptor, offset, length, self._buffers)
+            if direct is not None:
+                return direct
+        return _read_range_once(descriptor, key, span, offset, length)
 
     def stat(self, key: str) -> KeyInfo:
         """Size and time of `key`. Raises NotFoundError `key-not-found`."""
@@ -424,10 +436,17 @@ def _groups(items: Sequence[tuple[str, Value]]) -> Iterator[Sequence[tuple[str, 
 
 def _read_span(descriptor: int, key: str, span: Span | None, size: int) -> bytes:
     offset, length = locate(key, span, size)
-    if length < _LARGE_READ_BYTES or durable.is_cached(descriptor, offset):
-        return _read_range(descriptor, key, span, offset, length)
+    return _read_range_once(descriptor, key, span, offset, length)
+
+
+def _read_range_once(
+    descriptor: int, key: str, span: Span | None, offset: int, length: int
+) -> bytes:
+    """A range; what is large and not cached is not cached by this either."""
+    is_kept = length < _LARGE_READ_BYTES or durable.is_cached(descriptor, offset)
     data = _read_range(descriptor, key, span, offset, length)
-    durable.drop_cached(descriptor, offset, length)
+    if not is_kept:
+        durable.drop_cached(descriptor, offset, length)
     return data
 
 

@@ -5,10 +5,9 @@ A store in the memory of this process: for tests, and the model of what storage 
 from __future__ import annotations
 
 import bisect
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 
-from artstore import clock, names
+from artstore import clock, forks, names
 from artstore.storage.protocol import KeyInfo, Span, Value
 from artstore.storage.values import (
     buffers_of,
@@ -30,6 +29,8 @@ class MemoryStorage:
     """
     Values in a dictionary beside the sorted list of their keys; safe between threads.
 
+    A forked child goes on with a copy, which nobody else sees.
+
     Args:
         name: shown in the URL, `memory://name`.
     """
@@ -38,7 +39,7 @@ class MemoryStorage:
         self._name = name
         self._values: dict[str, tuple[bytes, float]] = {}
         self._keys: list[str] = []
-        self._lock = threading.Lock()
+        self._lock = forks.new_lock()
 
     @property
     def url(self) -> str:
@@ -63,7 +64,7 @@ class MemoryStorage:
         """Store `value` under a new key. Raises AlreadyExistsError `key-exists`."""
         check_new_key(key)
         data = b"".join(bytes(part) for part in buffers_of(value))
-        with self._lock:
+        with self._lock, forks.held_off():
             self._check_free(key)
             bisect.insort(self._keys, key)
             self._values[key] = (data, clock.now_seconds())
@@ -110,7 +111,7 @@ class MemoryStorage:
         """Remove keys; absent ones are no error."""
         for key in keys:
             check_new_key(key)
-            with self._lock:
+            with self._lock, forks.held_off():
                 if self._values.pop(key, None) is not None:
                     del self._keys[bisect.bisect_left(self._keys, key)]
 
@@ -135,7 +136,7 @@ class MemoryStorage:
 
 
 _opened: dict[str, MemoryStorage] = {}
-_opened_lock = threading.Lock()
+_opened_lock = forks.new_lock()
 
 
 def open_memory(name: str) -> MemoryStorage:

@@ -6,31 +6,41 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
 from artstore.errors import InvalidInputError
 from artstore.storage.local import LocalStorage
 from artstore.storage.protocol import Storage
 
-__all__ = ["SCHEMES", "open_storage"]
+__all__ = ["EXPERIMENTAL", "SCHEMES", "open_storage"]
 
-SCHEMES = ("file", "memory")
+SCHEMES: Final = ("file", "memory", "s3")
 """What this release opens."""
 
+EXPERIMENTAL: Final = ("gs", "az")
+"""What it opens where ARTSTORE_EXPERIMENTAL lists it: no test has seen a real one."""
+
+_EXPERIMENTAL_VARIABLE: Final = "ARTSTORE_EXPERIMENTAL"
 # Two letters at least: `c:` is a drive of another system, not a scheme.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(//.*)", re.DOTALL)
 _FILE = re.compile(r"file:(/[^/].*|/)", re.IGNORECASE | re.DOTALL)
 
 
-def open_storage(url_or_path: str | os.PathLike[str]) -> Storage:
+def open_storage(url_or_path: str | os.PathLike[str], *, unguarded: bool = False) -> Storage:
     """
     The storage at a URL or in a directory; touches nothing until it is used.
 
     Args:
         url_or_path: `file:///data/store` (percent-encoded), `file://localhost/...`,
-            a directory (`~` is the home), or `memory://name` (of this process).
+            a directory (`~` is the home), `memory://name` (of this process),
+            `s3://bucket/prefix` (taken as it stands); `fsspec+s3://bucket/prefix` is
+            the same through fsspec.
+        unguarded: for a bucket that replaces values instead of refusing to: see
+            `CloudStorage`. Of no effect elsewhere.
     Raises:
-        InvalidInputError: `storage-scheme` for other schemes, `storage-url-invalid`
-            for what is not a URL or path of a directory.
+        InvalidInputError: `storage-scheme` for other schemes, `storage-experimental`
+            for schemes that have to be allowed, `storage-url-invalid` for what is not
+            a URL or path of a directory.
     """
     text = os.fspath(url_or_path)
     if isinstance(url_or_path, str):
@@ -40,17 +50,59 @@ def open_storage(url_or_path: str | os.PathLike[str]) -> Storage:
                 return _open_directory(_path_of_url(text, rest), text)
             if scheme == "memory":
                 return _open_memory(text, rest)
-            raise InvalidInputError(
-                f"cannot open {text!r}: this release opens "
-                f"{', '.join(f'{name}://' for name in SCHEMES)} and plain directories",
-                code="storage-scheme",
-                scheme=scheme,
-            )
+            return _open_elsewhere(text, scheme, unguarded=unguarded)
         if _FILE.fullmatch(text):  # file:/data, as RFC 8089 allows
             return _open_directory(_path_of_url(text, text[len("file:") :]), text)
         if text.startswith("~"):
             text = os.path.expanduser(text)
     return _open_directory(text, text)
+
+
+def _open_elsewhere(url: str, scheme: str, *, unguarded: bool) -> Storage:
+    """A bucket, or what fsspec knows; behind the layer that tries again."""
+    is_fsspec = scheme.startswith("fsspec+")
+    if not is_fsspec and scheme not in ("s3", *EXPERIMENTAL):
+        raise InvalidInputError(
+            f"cannot open {url!r}: this release opens "
+            f"{', '.join(f'{name}://' for name in SCHEMES)} and plain directories",
+            code="storage-scheme",
+            scheme=scheme,
+        )
+    # Whatever was not tried with a server that the tests start.
+    if scheme not in ("s3", "fsspec+s3"):
+        _check_allowed(scheme)
+
+    from artstore.storage.address import parse_bucket_url
+    from artstore.storage.forksafe import ForkSafeStorage
+    from artstore.storage.retry import RetryingStorage
+
+    address = parse_bucket_url(url)
+
+    def open_cloud() -> Storage:
+        from artstore.storage.cloud import CloudStorage
+
+        return CloudStorage(address, unguarded=unguarded)
+
+    def open_remote() -> Storage:
+        from artstore.storage.remote import RemoteStorage
+
+        return RemoteStorage(address, unguarded=unguarded)
+
+    return RetryingStorage(
+        ForkSafeStorage(address.url, open_remote if is_fsspec else open_cloud, open_remote),
+        attempts=10,
+    )
+
+
+def _check_allowed(scheme: str) -> None:
+    allowed = os.environ.get(_EXPERIMENTAL_VARIABLE, "")
+    if scheme not in (name.strip().lower() for name in allowed.split(",")):
+        raise InvalidInputError(
+            f"{scheme}:// is an experiment of this release",
+            code="storage-experimental",
+            hint=f"set {_EXPERIMENTAL_VARIABLE}={scheme} to try it, and run `art doctor` first",
+            scheme=scheme,
+        )
 
 
 def _path_of_url(url: str, rest: str) -> str:

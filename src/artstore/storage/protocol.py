@@ -64,8 +64,12 @@ class Storage(Protocol):
         """
         ...
 
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[bytes]:
-        """The answers to n reads in the order asked; backends overlap them. Errors as `read`."""
+    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
+        """
+        The answers to n reads in the order asked; backends overlap them. Errors as `read`.
+
+        An answer may be a view of memory that is used again when it is let go.
+        """
         ...
 
     def create(self, key: str, value: Value) -> None:

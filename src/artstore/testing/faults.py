@@ -10,10 +10,11 @@ Put it *under* the retry layer, where real faults happen:
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from artstore import forks
+from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, DeniedError, UnavailableError
 from artstore.storage.protocol import KeyInfo, Span, Storage, Value
 from artstore.storage.values import check_new_key, locate
@@ -73,7 +74,7 @@ class FaultyStorage:
         self.mutation_count = 0
         self.is_stopped = False
         self._unavailable_reads = self.plan.unavailable_reads
-        self._lock = threading.Lock()
+        self._lock = forks.new_lock()
 
     @property
     def url(self) -> str:
@@ -92,7 +93,7 @@ class FaultyStorage:
         offset, length = locate(key, span, len(whole))
         return bytes(whole[offset : offset + length])
 
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[bytes]:
+    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
         """One `read` after the other."""
         for key, span in requests:
             yield self.read(key, span)

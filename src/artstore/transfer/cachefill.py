@@ -42,6 +42,14 @@ class CacheFiller:
         self._link = link
         self._warn = warn
 
+    def write_cached(self, entry: Entry) -> bool:
+        """
+        As `write`, if the content is in the cache; False, and nothing is done, if it is not.
+
+        Raises: as `write`.
+        """
+        return self._write(entry, None)
+
     def write(self, entry: Entry, read: Callable[[], Iterator[Buffer]]) -> None:
         """
         Make the entry's path a link to the cached file, which `read` fills if it is not there.
@@ -51,9 +59,14 @@ class CacheFiller:
             InvalidInputError: `link-unsupported`.
             DeniedError: of cache or target.
         """
+        self._write(entry, read)
+
+    def _write(self, entry: Entry, read: Callable[[], Iterator[Buffer]] | None) -> bool:
         for attempt in range(_ATTEMPTS):
             file = self._cache.find(entry.digest, executable=entry.executable)
             if file is None:
+                if read is None:
+                    return False
                 file = self._cache.add(entry.digest, read(), executable=entry.executable)
             location = f"{self._target.root}/{entry.path}"
             if self._link == "sym":
@@ -74,4 +87,5 @@ class CacheFiller:
                 continue
             if self._link != "sym":
                 self._statcache.record_written(location, status, entry.digest)
-            return
+            return True
+        raise AssertionError("the last attempt returns or raises")

@@ -57,6 +57,11 @@ class Checkouts:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    @property
+    def directory(self) -> Path:
+        """Where the notes lie."""
+        return self._directory
+
     def find(self, root: Path) -> Checkout | None:
         """What `root` was noted to be; None when it is not ours or nothing can be read."""
         try:
@@ -68,6 +73,22 @@ class Checkouts:
             return None
         noted = (checkout.location, checkout.device, checkout.inode)
         return checkout if noted == (location, status.st_dev, status.st_ino) else None
+
+    def known(self, store_id: str) -> list[Checkout]:
+        """All checkouts of a store that still are what they were noted to be, by their place."""
+        try:
+            files = [file for file in self._directory.iterdir() if file.suffix == ".json"]
+        except OSError:
+            return []
+        found = []
+        for file in files:
+            try:
+                noted = _decode(json.loads(file.read_bytes()[:_MAX_BYTES]))
+            except Exception:  # noqa: BLE001, S112 - whatever is wrong with a note, it is none
+                continue
+            if noted.store_id == store_id and self.find(Path(noted.location)) == noted:
+                found.append(noted)
+        return sorted(found, key=lambda checkout: checkout.location)
 
     def mark_started(
         self, root: Path, store_id: str, project: str, name: str, version: int

@@ -89,6 +89,10 @@ class ContentCache:
         self._size_bytes = -1
         self._recent: OrderedDict[str, None] = OrderedDict()
 
+    def has(self, digest: bytes, *, executable: bool = False) -> bool:
+        """Whether there is a file of this content; its bytes are not looked at. Cost: a stat."""
+        return (self.files_directory / _name(digest, executable=executable)).exists()
+
     def find(self, digest: bytes, *, executable: bool = False) -> Path | None:
         """
         The file of this content, its bytes verified now; None if it is not there.

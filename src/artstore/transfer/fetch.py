@@ -4,16 +4,12 @@ Writing files of a version into a directory, straight from the packs.
 
 from __future__ import annotations
 
-import errno
-import os
-import stat
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from artstore import limits
 from artstore.digest import Buffer, Hasher
@@ -28,24 +24,22 @@ from artstore.manifests.reader import Manifest
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import batches, decode_ref
 from artstore.transfer.cachefill import CacheFiller
-from artstore.transfer.hashing import read_blocks
 from artstore.transfer.links import LinkMode
 from artstore.transfer.oldfile import OldFile, OldFileDiffersError, OldRange
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
+from artstore.transfer.readahead import ReadAhead, ReadStored, WindowBudget, made_ahead
+from artstore.transfer.references import fetch_reference
 from artstore.transfer.target import TargetDirectory
 
 __all__ = ["Fetcher", "file_buffers"]
 
 _SMALL_BYTES: Final = 4 * limits.MIB
-_BATCH_BYTES: Final = 2 * limits.MIB
-_BATCH_FILES: Final = 64
-_AHEAD_BATCHES: Final = 8
 _BAD_CONTENT: Final = (DamagedDataError, LimitExceededError, UnsupportedFormatError)
 
 
-ReadStored = Callable[[Sequence[ChunkRef]], list[Buffer]]
-"""The stored form of chunks, in order."""
+_Pending = tuple[list[Entry], "Future[int]"]
+"""Small files under way, and the bytes read for them."""
 
 
 class Fetcher:
@@ -82,7 +76,11 @@ class Fetcher:
         self._workers = workers
         self._meter = meter
         self._warn = warn
-        self._pending: deque[tuple[list[Entry], Future[int]]] = deque()
+        self._extent = place.concurrency
+        self._windows = WindowBudget(self._extent.windows)
+        self._large_files = _start_large(self._extent.large_files)
+        self._pending: deque[_Pending] = deque()
+        self._read_bytes_lock = threading.Lock()
         self.read_bytes = 0
 
     def run(self, entries: Sequence[Entry]) -> None:
@@ -100,36 +98,46 @@ class Fetcher:
                 if entry.kind in (DIRECTORY, SYMLINK, REFERENCE):
                     self._write_other(entry)
                 elif entry.size_bytes > _SMALL_BYTES or entry.level:
-                    self._write_large(entry)
+                    self._begin_large(entry)
                 else:
                     batch.append(entry)
                     batch_bytes += entry.size_bytes
-                    if batch_bytes >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
+                    if (
+                        batch_bytes >= self._extent.batch_bytes
+                        or len(batch) >= self._extent.batch_files
+                    ):
                         self._submit(batch)
                         batch, batch_bytes = [], 0
             if batch:
                 self._submit(batch)
-            while self._pending:
-                self._settle()
+            self._settle_down_to(0)
         finally:
             for _, future in self._pending:
                 future.cancel()
+            if self._large_files is not None:
+                self._large_files.shutdown()
 
     # small files -------------------------------------------------------------------
 
     def _submit(self, batch: list[Entry]) -> None:
         self._pending.append((batch, self._workers.submit(self._write_batch, batch)))
-        while len(self._pending) > _AHEAD_BATCHES:
-            self._settle()
+        self._settle_down_to(2 * self._extent.writers)
 
-    def _settle(self) -> None:
-        batch, future = self._pending.popleft()
-        self.read_bytes += future.result()
-        self._meter.add(len(batch), sum(entry.size_bytes for entry in batch))
+    def _settle_down_to(self, count: int) -> None:
+        while len(self._pending) > count:
+            batch, future = self._pending.popleft()
+            self._count_read(future.result())
+            self._meter.add(len(batch), sum(entry.size_bytes for entry in batch))
+
+    def _count_read(self, size_bytes: int) -> None:
+        with self._read_bytes_lock:
+            self.read_bytes += size_bytes
 
     def _write_batch(self, batch: list[Entry]) -> int:
         for entry in batch:
             _check_lengths(entry)
+        if self._filler is not None:
+            batch = [entry for entry in batch if not self._filler.write_cached(entry)]
         refs = [ref for entry in batch for ref in entry.chunks]
         try:
             stored = iter(self._place.packs.stored(refs))
@@ -158,7 +166,14 @@ class Fetcher:
 
     # large files -------------------------------------------------------------------
 
-    def _write_large(self, entry: Entry) -> None:
+    def _begin_large(self, entry: Entry) -> None:
+        if self._large_files is None:
+            self._write_large(entry)
+            return
+        self._pending.append(([], self._large_files.submit(self._write_large, entry)))
+        self._settle_down_to(2 * self._extent.writers)
+
+    def _write_large(self, entry: Entry) -> int:
         old = self._old_file(entry)
         try:
             try:
@@ -170,15 +185,17 @@ class Fetcher:
             if old is not None:
                 old.close()
         self._meter.add(1, 0)
+        return 0
 
     def _large_buffers(self, entry: Entry, old: OldFile | None) -> Iterator[Buffer]:
         refs = self._manifest.chunks(entry)
-        for buffer in file_buffers(entry, refs, self._stored, self._workers, old):
+        ahead = ReadAhead(self._workers, self._windows)
+        for buffer in made_ahead(file_buffers(entry, refs, self._stored, ahead, old)):
             self._meter.add(0, len(buffer))
             yield buffer
 
     def _stored(self, refs: Sequence[ChunkRef]) -> list[Buffer]:
-        self.read_bytes += sum(ref.stored_bytes for ref in refs)
+        self._count_read(sum(ref.stored_bytes for ref in refs))
         return self._place.packs.stored(refs)
 
     def _old_file(self, entry: Entry) -> OldFile | None:
@@ -203,29 +220,24 @@ class Fetcher:
             self._target.make_symlink(entry.path, entry.target)
             self._meter.add(1, 0)
         else:
-            self._write_reference(entry)
-
-    def _write_reference(self, entry: Entry) -> None:
-        parts = urlsplit(entry.url)
-        if parts.scheme != "file" or "content_digest" not in entry.extra:
-            self._warn(f"{entry.path} is a reference to {entry.url}, which is not fetched")
-            return
-        source = Path(unquote(parts.path))
-        self._target.write_file(entry.path, _reference_buffers(entry, source))
-        self._meter.add(1, entry.size_bytes)
+            fetch = partial(
+                fetch_reference, entry, place=self._place, target=self._target, warn=self._warn
+            )
+            self._pending.append(([entry], self._workers.submit(fetch)))
+            self._settle_down_to(2 * self._extent.writers)
 
 
 def file_buffers(
     entry: Entry,
     refs: Iterator[ChunkRef],
     read_stored: ReadStored,
-    workers: Executor | None,
+    ahead: ReadAhead,
     old: OldFile | None = None,
-) -> Iterator[Buffer]:
+) -> Generator[Buffer, None, None]:
     """
     The plain bytes of a large file in order; the digest of the whole is checked at the end.
 
-    Each window is fetched by a worker while the one before is hashed and written.
+    Windows are fetched by workers while those before are hashed and written.
 
     Raises:
         DamagedDataError: with `path`; what was yielded before must be thrown away.
@@ -233,7 +245,7 @@ def file_buffers(
     hasher = Hasher()
     try:
         if old is None:
-            parts = _stored_parts(refs, read_stored, workers)
+            parts = _decoded_windows(ahead.run(batches(refs), read_stored))
         else:
             parts = _mixed_parts(refs, read_stored, old)
         for data in parts:
@@ -247,6 +259,10 @@ def file_buffers(
         raise _content_error(entry, hasher.digest())
 
 
+def _start_large(count: int) -> ThreadPoolExecutor | None:
+    return ThreadPoolExecutor(count, "artstore-large") if count > 1 else None
+
+
 def _mixed_parts(
     refs: Iterator[ChunkRef], read_stored: ReadStored, old: OldFile
 ) -> Iterator[Buffer]:
@@ -257,20 +273,11 @@ def _mixed_parts(
             yield from _decoded_window(piece, read_stored(piece))
 
 
-def _stored_parts(
-    refs: Iterator[ChunkRef], read_stored: ReadStored, workers: Executor | None
+def _decoded_windows(
+    windows: Iterator[tuple[list[ChunkRef], list[Buffer]]],
 ) -> Iterator[Buffer]:
-    coming: deque[tuple[list[ChunkRef], Future[list[Buffer]]]] = deque()
-    for window in batches(refs):
-        if workers is None:
-            yield from _decoded_window(window, read_stored(window))
-            continue
-        coming.append((window, workers.submit(read_stored, window)))
-        if len(coming) > 1:
-            ready, future = coming.popleft()
-            yield from _decoded_window(ready, future.result())
-    for ready, future in coming:
-        yield from _decoded_window(ready, future.result())
+    for refs, stored in windows:
+        yield from _decoded_window(refs, stored)
 
 
 def _decoded_window(refs: Sequence[ChunkRef], stored: Sequence[Buffer]) -> Iterator[Buffer]:
@@ -305,41 +312,6 @@ def _check_lengths(entry: Entry) -> None:
             f"not {entry.size_bytes}",
             code="content-damaged",
             path=entry.path,
-        )
-
-
-def _reference_buffers(entry: Entry, source: Path) -> Iterator[Buffer]:
-    hasher = Hasher()
-    total = 0
-    try:
-        # A hostile reference may name a pipe, which must not hang, or a device,
-        # which would never end.
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "it is no regular file")
-            for block in read_blocks(descriptor):
-                total += len(block)
-                if total > entry.size_bytes:
-                    break
-                hasher.update(block)
-                yield block
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DamagedDataError(
-            f"{entry.path} refers to {entry.url}, which cannot be read: {reason}",
-            code="reference-unreadable",
-            path=entry.path,
-        ) from error
-    if total > entry.size_bytes or hasher.digest() != entry.digest:
-        raise DamagedDataError(
-            f"{entry.path} refers to {entry.url}, whose content has changed",
-            code="reference-changed",
-            path=entry.path,
-            expected=entry.digest.hex(),
-            found=hasher.digest().hex(),
         )
 
 

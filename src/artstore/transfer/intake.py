@@ -12,6 +12,7 @@ from typing import Final
 
 from artstore import limits
 from artstore.manifests.entry import FILE, Entry
+from artstore.storage.direct import BufferPool
 from artstore.transfer.ingest import (
     WHOLE_READ_BYTES,
     FreshChunk,
@@ -23,7 +24,7 @@ from artstore.transfer.ingest import (
 from artstore.transfer.largefile import LargeFile
 from artstore.transfer.sources import Item, entry_without_bytes
 from artstore.transfer.walk import Found
-from artstore.transfer.windows import WindowPool
+from artstore.transfer.windows import window_pool
 
 __all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
 
@@ -58,7 +59,7 @@ class LargeRead:
     found: Found
     is_known: IsKnown
     workers: Executor
-    pool: WindowPool
+    pool: BufferPool
 
     def run(
         self, take: Callable[[list[FreshChunk]], None], restart: Callable[[], None]
@@ -108,7 +109,7 @@ class Intake:
         self._workers = workers
         self._is_known = is_known
         self._reuse = reuse
-        self._pool = WindowPool()
+        self._pool = window_pool()
 
     def run(self, items: Iterable[Item]) -> Iterator[Done]:
         """

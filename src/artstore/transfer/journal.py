@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
-from artstore import clock
+from artstore import clock, forks
 from artstore.errors import ArtstoreError
 from artstore.packs.locator import pack_id_of_key
 
@@ -42,6 +42,7 @@ class Journal:
         self._path = directory / f"{push_id.hex()}.journal"
         self._file: IO[str] | None = None
         self._lock = threading.Lock()
+        self._generation = forks.generation()
 
     def storing(self, key: str) -> None:
         """Note that a value is about to be stored: noted later, a kill could come between."""
@@ -54,10 +55,13 @@ class Journal:
     def close(self, *, keep: bool) -> None:
         """End of the push; `keep` when it failed and may be run again."""
         with self._lock:
-            if self._file is not None:
+            # In a forked child it is still the journal of the parent, and closed.
+            if self._file is not None and self._generation == forks.generation():
                 if not keep:
                     self._path.unlink(missing_ok=True)
-                self._file.close()
+                with forks.held_off():
+                    forks.keep_in_child(self._file.fileno())
+                    self._file.close()
                 self._file = None
 
     def _write(self, record: dict[str, Any]) -> None:
@@ -65,7 +69,10 @@ class Journal:
             # A full or read-only cache must not fail the push.
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("a", encoding="utf-8")
+                with forks.held_off():
+                    self._file = self._path.open("a", encoding="utf-8")
+                    # A child would hold the lock, and with it the journal of a dead push.
+                    forks.close_in_child(self._file.fileno())
                 fcntl.flock(self._file, fcntl.LOCK_EX)
                 self._file.write(json.dumps({"push": self._collection}) + "\n")
             self._file.write(json.dumps(record) + "\n")

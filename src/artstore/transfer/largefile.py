@@ -13,6 +13,7 @@ from typing import Final
 
 from artstore import clock
 from artstore.digest import Hasher
+from artstore.storage.direct import BufferPool
 from artstore.transfer.ingest import (
     FreshChunk,
     Ingested,
@@ -22,7 +23,7 @@ from artstore.transfer.ingest import (
     source_changed,
 )
 from artstore.transfer.walk import Found, source_error
-from artstore.transfer.windows import ReadWindow, WindowCutter, WindowPool, WindowReader
+from artstore.transfer.windows import ReadWindow, WindowCutter, WindowReader
 
 __all__ = ["LargeFile"]
 
@@ -41,7 +42,7 @@ class LargeFile:
     """
 
     def __init__(
-        self, found: Found, is_known: IsKnown, workers: Executor, pool: WindowPool
+        self, found: Found, is_known: IsKnown, workers: Executor, pool: BufferPool
     ) -> None:
         self._pool = pool
         self._found = found

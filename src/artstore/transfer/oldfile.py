@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from artstore import limits
 from artstore.packs.locator import ChunkRef
+from artstore.storage.direct import BufferPool
 from artstore.storage.durable import drop_cached
 
 __all__ = ["OldFile", "OldFileDiffersError", "OldRange"]
@@ -48,7 +49,7 @@ class OldFile:
         self._descriptor = descriptor
         self._places = places
         self._dropped_bytes = 0
-        self._buffer = memoryview(bytearray(_RUN_BYTES))
+        self._pool = BufferPool(_RUN_BYTES)
 
     @staticmethod
     def places_of(chunks: Iterable[ChunkRef]) -> dict[bytes, int]:
@@ -95,18 +96,21 @@ class OldFile:
 
     def read(self, run: OldRange) -> Iterator[memoryview]:
         """
-        The bytes of a run in parts; each part is valid until the next is asked for.
+        The bytes of a run in parts, each a view of memory that is used again when it is let go.
 
         Raises:
             OldFileDiffersError: the file is shorter than it was.
         """
         offset, end = run.offset_bytes, run.offset_bytes + run.length_bytes
         while offset < end:
-            part = self._buffer[: min(_RUN_BYTES, end - offset)]
+            buffer = self._pool.take()
+            part = memoryview(buffer)[: min(_RUN_BYTES, end - offset)]
+            self._pool.give_back(buffer)
             count = os.preadv(self._descriptor, [part], offset)
             if not count:
                 raise OldFileDiffersError
             yield part[:count]
+            del part
             offset += count
             self._give_back(offset)
 

@@ -8,22 +8,22 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.storage.protocol import Storage
+from artstore.transfer.concurrency import concurrency_for
 from artstore.transfer.statcache import StatCache
 
 if TYPE_CHECKING:
     from artstore.manifests.reader import Manifest
     from artstore.packs.reader import PackReader
     from artstore.transfer.contentcache import ContentCache
+    from artstore.transfer.fetched import FetchedContent
 
 __all__ = ["StorePlace"]
-
-_WORKERS_MAX: Final = 8
 
 
 class StorePlace:
@@ -32,6 +32,7 @@ class StorePlace:
 
     Attributes:
         cache_directory: stat cache, journals and whole files; may be deleted.
+        concurrency: how much a transfer does at once.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class StorePlace:
         statcache: StatCache,
         cache_directory: Path,
         cache_max_bytes: int,
+        jobs: int | None = None,
     ) -> None:
         self.storage = storage
         self.store_id = store_id
@@ -50,6 +52,7 @@ class StorePlace:
         self.statcache = statcache
         self.cache_directory = cache_directory
         self._cache_max_bytes = cache_max_bytes
+        self.concurrency = concurrency_for(storage.url, jobs)
 
     @cached_property
     def packs(self) -> PackReader:
@@ -65,6 +68,15 @@ class StorePlace:
 
         return ContentCache(self.cache_directory, self._cache_max_bytes)
 
+    @cached_property
+    def fetched(self) -> FetchedContent:
+        """What references had when they were fetched."""
+        from artstore.transfer.fetched import FetchedContent
+        from artstore.transfer.statcache import host_file
+
+        name = host_file(self.cache_directory).stem.replace("stat-", "references-", 1)
+        return FetchedContent(self.cache_directory / f"{name}.log")
+
     @property
     def content_root(self) -> str:
         """Symlinks into it are checkouts made with `--link sym`."""
@@ -74,11 +86,6 @@ class StorePlace:
     def journal_directory(self) -> Path:
         """Where pushes into this store note what they have stored."""
         return self.cache_directory / "journals" / self.store_id
-
-    @property
-    def workers(self) -> int:
-        """Threads that read sources or write targets: reading waits more than it computes."""
-        return min(_WORKERS_MAX, 2 * (os.cpu_count() or 1))
 
     def manifest(self, version: VersionState) -> Manifest:
         """The file list of a version. Raises as `Manifest.open`."""

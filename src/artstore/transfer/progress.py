@@ -4,6 +4,7 @@ Telling how far a transfer is, without slowing it down.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ OnProgress = Callable[[Progress], None]
 
 
 class ProgressMeter:
-    """Counts, and calls `on_progress` at most 20 times a second, always from one thread."""
+    """Counts, and calls `on_progress` at most 20 times a second, one call at a time."""
 
     def __init__(
         self,
@@ -44,16 +45,18 @@ class ProgressMeter:
         self._total_files = total_files
         self._total_bytes = total_bytes
         self._next_seconds = 0.0
+        self._lock = threading.Lock()
         self.files = 0
         self.bytes = 0
 
     def add(self, files: int, size_bytes: int) -> None:
-        """Count what was just finished."""
-        self.files += files
-        self.bytes += size_bytes
-        if self._on_progress is not None and time.monotonic() >= self._next_seconds:
-            self._next_seconds = time.monotonic() + _INTERVAL_SECONDS
-            self._report(self._on_progress)
+        """Count what was just finished; from any thread."""
+        with self._lock:
+            self.files += files
+            self.bytes += size_bytes
+            if self._on_progress is not None and time.monotonic() >= self._next_seconds:
+                self._next_seconds = time.monotonic() + _INTERVAL_SECONDS
+                self._report(self._on_progress)
 
     def finish(self) -> None:
         """Report the end, whatever the interval."""

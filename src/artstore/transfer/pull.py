@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ from artstore.transfer.links import LinkMode
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 from artstore.transfer.selection import Selection
+from artstore.transfer.single import single_flight
 from artstore.transfer.target import TargetDirectory, is_temporary
 from artstore.transfer.walk import Found, walk
 
@@ -86,7 +88,19 @@ def pull(
         DeniedError: `target-full`, `target-denied`, `space-short`.
     Cost: a stat for each file that is right; reads only what is missing.
     """
-    return _Pull(place, checkouts, state, version, spec=spec, on_progress=on_progress).run()
+    with ExitStack() as held:
+        if not spec.dry_run:
+            flight = single_flight(
+                place,
+                checkouts,
+                version,
+                root=spec.root,
+                selection=spec.selection,
+                uses_cache=spec.link != "copy",
+                on_progress=on_progress,
+            )
+            held.enter_context(flight)
+        return _Pull(place, checkouts, state, version, spec=spec, on_progress=on_progress).run()
 
 
 def check_link_mode(text: str) -> LinkMode:
@@ -219,14 +233,22 @@ class _Pull:
             return here.kind == "symlink" and here.target == entry.target
         if entry.kind == DIRECTORY:
             return here.kind == "directory"
+        if entry.kind == REFERENCE:
+            return self._is_fetched(entry, here)
         if here.kind != "file" or here.size_bytes != entry.size_bytes:
             return False
-        if entry.kind == REFERENCE and "content_digest" not in entry.extra:
-            return False
         digest = self._place.statcache.lookup(here) or self._hash(here)
-        if digest != entry.digest:
+        return digest == entry.digest and here.executable == entry.executable
+
+    def _is_fetched(self, entry: Entry, here: Found) -> bool:
+        from artstore.transfer.references import known_content
+
+        if here.kind != "file" or here.size_bytes != entry.extra.get("size_bytes", here.size_bytes):
             return False
-        return here.executable == entry.executable or entry.kind == REFERENCE
+        wanted = known_content(entry, self._place)
+        if wanted is None:
+            return False
+        return (self._place.statcache.lookup(here) or self._hash(here)) == wanted
 
     def _hash(self, here: Found) -> bytes | None:
         from artstore.transfer.hashing import hash_found
@@ -255,7 +277,7 @@ class _Pull:
                 total_files=len(plan.to_write),
                 total_bytes=sum(entry.size_bytes for entry in plan.to_write),
             )
-            with ThreadPoolExecutor(self._place.workers, "artstore-write") as workers:
+            with ThreadPoolExecutor(self._place.concurrency.writers, "artstore-write") as workers:
                 fetcher = Fetcher(
                     self._place,
                     self._manifest,

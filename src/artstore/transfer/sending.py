@@ -61,7 +61,12 @@ class Sending:
         collection = f"{spec.project}/{spec.name}"
         self._leftovers: list[Leftover] = list(leftovers(place.journal_directory, collection))
         self._journal = Journal(place.journal_directory, self.push_id, collection)
-        self._uploads = Uploads(place.storage, on_storing=self._journal.storing)
+        self._uploads = Uploads(
+            place.storage,
+            on_storing=self._journal.storing,
+            at_once=place.concurrency.uploads,
+            in_flight_bytes=place.concurrency.upload_bytes,
+        )
         self._resolved: dict[bytes, bytes] = {}
         self._data = self._open_stream()
         self._parent = self._open_parent(newest)
@@ -106,7 +111,7 @@ class Sending:
 
     def take_all(self, items: Iterator[Item], meter: ProgressMeter) -> None:
         """Read, store and list every item."""
-        with ThreadPoolExecutor(self._place.workers, "artstore-read") as workers:
+        with ThreadPoolExecutor(self._place.concurrency.readers, "artstore-read") as workers:
             intake = Intake(workers, self._known.__contains__, self._reuse)
             for done in intake.run(items):
                 if isinstance(done, Entry):

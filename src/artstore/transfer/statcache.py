@@ -22,6 +22,7 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from artstore import forks
 from artstore.digest import DIGEST_BYTES, checksum64
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def host_file(directory: Path) -> Path:
 class StatCache:
     """
     Digest by directory, name, size, times and inode; safe to use from threads.
+
+    A forked child needs one of its own.
 
     Nothing here raises for the state of the cache file: a damaged, locked,
     foreign or unwritable one behaves as an empty one.
@@ -168,18 +171,20 @@ class StatCache:
             changed, self._changed, self._changed_count = self._changed, {}, 0
             if not changed:
                 return
-            database = self._open(create=True)
-            if database is None:
-                return
-            try:
-                self._write(database, changed)
-            except Exception as error:  # noqa: BLE001 - whatever it is, only a cache is lost
-                self._recover(error)
+            # As in the replica: a child that SQLite is forked into could hang.
+            with forks.held_off():
+                database = self._open(create=True)
+                if database is None:
+                    return
+                try:
+                    self._write(database, changed)
+                except Exception as error:  # noqa: BLE001 - whatever it is, only a cache is lost
+                    self._recover(error)
             self._forget_held()
 
     def close(self) -> None:
         """Let go of the file; what was not saved is lost."""
-        with self._lock:
+        with self._lock, forks.held_off():
             if self._database is not None:
                 with suppress(Exception):
                     self._database.close()
@@ -222,14 +227,15 @@ class StatCache:
                 self.save()
 
     def _read(self, directory: str) -> dict[str, bytes]:
-        database = self._open(create=False)
-        if database is None:
-            return {}
-        try:
-            return self._read_row(database, os.fsencode(directory))
-        except Exception as error:  # noqa: BLE001 - whatever it is, only a cache is lost
-            self._recover(error)
-            return {}
+        with forks.held_off():
+            database = self._open(create=False)
+            if database is None:
+                return {}
+            try:
+                return self._read_row(database, os.fsencode(directory))
+            except Exception as error:  # noqa: BLE001 - whatever it is, only a cache is lost
+                self._recover(error)
+                return {}
 
     @staticmethod
     def _read_row(database: sqlite3.Connection, key: bytes) -> dict[str, bytes]:

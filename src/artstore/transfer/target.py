@@ -18,7 +18,7 @@ import shutil
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -27,6 +27,7 @@ from artstore import clock
 from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, DeniedError, InvalidInputError, StateError, StorageError
 from artstore.names import check_entry_path
+from artstore.storage.durable import write_all
 from artstore.transfer.folding import PathClaims, folds_names
 
 __all__ = ["BACKDATE_NS", "CREATE_FLAGS", "TEMPORARY_PREFIX", "TargetDirectory", "is_temporary"]
@@ -50,6 +51,7 @@ Two ticks of the slowest kernel clock (100 Hz). A file's mtime is set back by
 this, so that any change after ours has another mtime, see `statcache`.
 """
 
+_WRITE_BYTES: Final = 1024 * 1024
 _WRITE_BACK_BYTES: Final = 32 * 1024 * 1024
 
 Make = Callable[[int, str], None]
@@ -158,11 +160,9 @@ class TargetDirectory:
                 fd = os.open(temporary, CREATE_FLAGS, mode, dir_fd=parent)
             try:
                 started = total = 0
-                for buffer in buffers:
-                    written = os.write(fd, buffer)
-                    if written != len(buffer):
-                        _write_rest(fd, buffer, written)
-                    total += len(buffer)
+                for group in _groups(buffers):
+                    write_all(fd, group)
+                    total += sum(map(len, group))
                     if total - started >= _WRITE_BACK_BYTES:
                         _begin_write_back(fd, started, total - started, parent, name)
                         started = total
@@ -425,10 +425,18 @@ def _enter_or_make(parent: int, name: str) -> int:
     raise OSError(errno.EBUSY, "another process keeps replacing the directory", name)
 
 
-def _write_rest(fd: int, buffer: Buffer, written: int) -> None:
-    view = memoryview(buffer).cast("B")
-    while written < len(view):
-        written += os.write(fd, view[written:])
+def _groups(buffers: Iterable[Buffer]) -> Iterator[list[Buffer]]:
+    """Buffers for one call: chunks end anywhere, and a page written twice costs twice."""
+    group: list[Buffer] = []
+    size_bytes = 0
+    for buffer in buffers:
+        group.append(buffer)
+        size_bytes += len(buffer)
+        if size_bytes >= _WRITE_BYTES:
+            yield group
+            group, size_bytes = [], 0
+    if group:
+        yield group
 
 
 def _occupied(shown: str, reason: str) -> StateError:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import threading
 from typing import Final, NamedTuple
 
 from artstore import limits
 from artstore.chunks.cut import Cutter
-from artstore.storage.direct import set_direct
+from artstore.storage.direct import BufferPool, set_direct
 from artstore.storage.durable import drop_cached, is_cached
 
-__all__ = ["ReadWindow", "WindowCutter", "WindowPool", "WindowReader"]
+__all__ = ["ReadWindow", "WindowCutter", "WindowReader", "window_pool"]
 
 _HEAD_BYTES: Final = limits.CHUNK_CUT_MAX_BYTES
 """Room in front of what is read, for the end of the window before that is no chunk yet."""
@@ -26,36 +25,9 @@ _WINDOW_BYTES: Final = 2 * limits.MIB
 _READ_AHEAD_BYTES: Final = 16 * limits.MIB
 
 
-class WindowPool:
-    """
-    Read buffers that are used again once nothing looks into them any more.
-
-    Chunks that are stored raw are views of the window they were read into, until
-    their pack is durable. A fresh buffer costs page faults: reading 1 GiB into
-    new ones took 1.0 s of system time, into used ones 0.1 s (measured).
-    """
-
-    def __init__(self) -> None:
-        self._windows: list[mmap.mmap] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> mmap.mmap:
-        """A buffer that no view refers to; its content is arbitrary."""
-        with self._lock:
-            for at, window in enumerate(self._windows):
-                try:
-                    # A mapping refuses to change its length while views of it exist.
-                    window.resize(len(window))
-                except BufferError:
-                    continue
-                return self._windows.pop(at)
-        # A mapping begins with a page: what is read past the page cache must.
-        return mmap.mmap(-1, _HEAD_BYTES + _WINDOW_BYTES)
-
-    def give_back(self, window: mmap.mmap) -> None:
-        """Hand a buffer over for when its last view is gone."""
-        with self._lock:
-            self._windows.append(window)
+def window_pool() -> BufferPool:
+    """Buffers for windows: chunks stored raw are views of them until their pack is durable."""
+    return BufferPool(_HEAD_BYTES + _WINDOW_BYTES)
 
 
 class ReadWindow(NamedTuple):
@@ -78,7 +50,7 @@ class WindowReader:
         descriptor: open for reading; stays the caller's.
     """
 
-    def __init__(self, descriptor: int, pool: WindowPool) -> None:
+    def __init__(self, descriptor: int, pool: BufferPool) -> None:
         self._descriptor = descriptor
         self._pool = pool
         self._was_cached = is_cached(descriptor)
@@ -123,7 +95,7 @@ class WindowReader:
 class WindowCutter:
     """Turns windows, given in order, into views that begin and end with a chunk."""
 
-    def __init__(self, pool: WindowPool) -> None:
+    def __init__(self, pool: BufferPool) -> None:
         self._pool = pool
         self._carry = b""
         self._cutter = Cutter()

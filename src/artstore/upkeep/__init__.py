@@ -1,1 +1,1 @@
-"""Looking after a store: what is in it, what it takes, what is damaged. Nothing here changes it."""
+"""Looking after a store: what is in it, what it takes, what is damaged, and putting that back."""

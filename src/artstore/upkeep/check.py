@@ -11,10 +11,16 @@ from typing import Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.fences import UpkeepLog
-from artstore.catalog.fold import Fold
-from artstore.catalog.format import collection_prefix, entry_key
+from artstore.catalog.fences import UPKEEP_PREFIX, UpkeepLog
+from artstore.catalog.format import (
+    UPKEEP_KINDS,
+    VoidEntry,
+    collection_prefix,
+    decode_entry,
+    entry_key,
+)
 from artstore.catalog.identity import IDENTITY_KEY, read_identity
+from artstore.catalog.log import read_all
 from artstore.catalog.rollups import damaged_rollups
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import ArtstoreError
@@ -24,11 +30,17 @@ from artstore.packs.index import INDEX_PREFIX, decode_index
 from artstore.packs.locator import ChunkRef, pack_id_of_key, pack_key
 from artstore.packs.reader import PackReader, batches, decode_ref
 from artstore.storage.protocol import KeyInfo, Span, Storage
-from artstore.upkeep.survey import all_collections, version_name, version_refs
+from artstore.upkeep.survey import (
+    all_collections,
+    state_in_store,
+    version_name,
+    version_refs,
+)
 
 __all__ = ["CheckReport", "Problem", "check_store"]
 
 _PACKS: Final = "packs/"
+_LOST_SHOWN_COUNT: Final = 100
 OnChecked = Callable[[int, int], None]
 """Told (packs, bytes) as they are done."""
 
@@ -108,10 +120,9 @@ class _Check:
             for key, message in sorted(self._messages.items())
         )
 
-    def _found(self, key: str, message: str, version: str | None = None) -> None:
+    def _found(self, key: str, message: str, *versions: str) -> None:
         self._messages.setdefault(key, message)
-        if version is not None:
-            self._hit[key][version] = None
+        self._hit[key].update(dict.fromkeys(versions))
 
     # packs -------------------------------------------------------------------------
 
@@ -180,8 +191,10 @@ class _Check:
     # versions ----------------------------------------------------------------------
 
     def collections(self) -> None:
-        for project, name in all_collections(self._catalog):
-            self.collection_count += 1
+        in_store = dict.fromkeys(all_collections(self._catalog))
+        self.collection_count = len(in_store)
+        # Those of which nothing is left are missed by who has seen them only.
+        for project, name in (*in_store, *self._catalog.remembered()):
             state = self._state_in_store(project, name)
             if state.redirect is not None:
                 continue
@@ -192,14 +205,11 @@ class _Check:
     def _state_in_store(self, project: str, name: str) -> CollectionState:
         """The state by the entries themselves: what this machine remembers would hide damage."""
         prefix = collection_prefix(project, name)
-        fold = Fold(CollectionState(project, name))
-        for raw in self._catalog.raw_entries(project, name):
-            if raw.n > fold.head_n + 1:
-                fold.skip_hole(fold.head_n + 1, raw.n - 1)
-            fold.apply(raw)
-        state = fold.state()
+        state = state_in_store(self._catalog, project, name)
+        hit = (f"{project}/{name}", *_lost_versions(state))
         for warning in state.warnings:
-            self._found(entry_key(prefix, warning.n), f"{warning.code}: {warning.message}")
+            key = entry_key(prefix, warning.n)
+            self._found(key, f"{warning.code}: {warning.message}", *hit)
         for unknown in state.unknown:
             self._found(entry_key(prefix, unknown.n), f"is {unknown.kind}, not known here")
         for key, message in damaged_rollups(self._storage, prefix):
@@ -216,15 +226,25 @@ class _Check:
             return
         if known.damage is not None:
             key = entry_key(prefix, known.damage.n)
-            self._found(key, f"{known.damage.code}: {known.damage.message}")
+            hit = f"{state.project}/{state.name}"
+            self._found(key, f"{known.damage.code}: {known.damage.message}", hit)
         if known.head_n == state.head_n and known.head_digest != state.head_digest:
             self._found(
                 entry_key(prefix, known.head_n), "log-rolled-back: this machine has seen another"
             )
 
     def upkeep(self) -> None:
+        # First by the entries themselves, as for collections.
+        entries, _, _ = read_all(self._storage, UPKEEP_PREFIX, with_rollups=False)
+        numbers = {raw.n for raw in entries}
+        for n in range(max(numbers, default=-1)):
+            if n not in numbers and len(self._messages) < _LOST_SHOWN_COUNT:
+                self._found(entry_key(UPKEEP_PREFIX, n), "log-hole: it is missing")
+        for raw in entries:
+            entry = decode_entry(raw.data or b"", raw.n, None, UPKEEP_KINDS)
+            if isinstance(entry, VoidEntry) and entry.is_damaged:
+                self._found(entry_key(UPKEEP_PREFIX, raw.n), f"log-entry-damaged: {entry.reason}")
         try:
-            # First by the entries themselves, as for collections.
             UpkeepLog(self._storage, None, "").refresh()
             self._catalog.upkeep_state()
         except ArtstoreError as error:
@@ -267,6 +287,13 @@ class _Check:
             return
         if not _matches(footer, ref):
             self._found(key, f"chunk {ref.ordinal} is not the one that a manifest names", version)
+
+
+def _lost_versions(state: CollectionState) -> list[str]:
+    """Versions that must have been, by the numbers of later ones, and are not there."""
+    highest = max(state.versions, default=-1)
+    lost = [number for number in range(highest) if number not in state.versions]
+    return [f"{state.project}/{state.name}:v{number}" for number in lost[:_LOST_SHOWN_COUNT]]
 
 
 def _matches(footer: Footer, ref: ChunkRef) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from artstore.catalog.catalog import Catalog
+from artstore.catalog.fold import Fold
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import DamagedDataError
 from artstore.manifests.entry import Entry
@@ -15,7 +16,7 @@ from artstore.manifests.tree import decode_node
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import PackReader
 
-__all__ = ["all_collections", "version_name", "version_refs"]
+__all__ = ["all_collections", "state_in_store", "version_name", "version_refs"]
 
 
 def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -23,6 +24,20 @@ def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
     for project in catalog.projects():
         for name in catalog.collections(project):
             yield project, name
+
+
+def state_in_store(catalog: Catalog, project: str, name: str) -> CollectionState:
+    """
+    The state by the entries themselves: neither the replica nor a redirect counts.
+
+    Cost: reads the whole log.
+    """
+    fold = Fold(CollectionState(project, name))
+    for raw in catalog.raw_entries(project, name):
+        if raw.n > fold.head_n + 1:
+            fold.skip_hole(fold.head_n + 1, raw.n - 1)
+        fold.apply(raw)
+    return fold.state()
 
 
 def version_name(state: CollectionState, version: VersionState) -> str:

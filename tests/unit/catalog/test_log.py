@@ -15,7 +15,7 @@ from artstore.errors import ConflictError, DeniedError, NotFoundError, Unavailab
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
 from artstore.testing.faults import FaultPlan, FaultyStorage
-from tests.unit.catalog.logs import PREFIX, FixedClock, LogWriter
+from tests.unit.catalog.logs import PREFIX, FixedClock, LogWriter, flipped
 
 
 @pytest.fixture
@@ -200,6 +200,10 @@ class NegativeCache(MemoryStorage):
             raise NotFoundError("not seen yet", code="key-not-found")
         return super().stat(key)
 
+    def scan(self, prefix, *, after=""):
+        # A listing looks at each key that it shows.
+        return (info for info in super().scan(prefix, after=after) if self.look_ups < 0)
+
 
 def test_a_taken_key_that_looks_missing_is_waited_for() -> None:
     storage = NegativeCache()
@@ -213,3 +217,63 @@ def test_a_taken_key_that_looks_missing_is_waited_for() -> None:
     assert caught.value.code == "commit-contended"
     assert isinstance(fixed, FixedClock)
     assert sum(fixed.slept) > 60
+
+
+class FlippingStorage(MemoryStorage):
+    """The first `flips` reads of entries arrive with a bit flipped, each another one."""
+
+    flips = 0
+
+    def read(self, key, span=None):
+        data = super().read(key, span)
+        if not self.flips:
+            return data
+        self.flips -= 1
+        return flipped(data, 100 + self.flips)
+
+    def read_many(self, requests):
+        return (self.read(*request) for request in requests)
+
+
+@pytest.fixture
+def flipping() -> FlippingStorage:
+    storage = FlippingStorage()
+    writer = LogWriter(storage)
+    writer.create()
+    writer.publish(0)
+    return storage
+
+
+@pytest.mark.parametrize("flips", [1, 2, 4])
+def test_a_bit_that_flips_on_the_way_is_no_damage(flipping: FlippingStorage, flips: int) -> None:
+    whole = flipping.read(key(1))
+    for read in (
+        lambda: log.read_all(flipping, PREFIX)[0][1],
+        lambda: log.read_one(flipping, PREFIX, 1),
+    ):
+        flipping.flips = flips
+        found = read()
+        assert found is not None
+        assert found.data == whole
+
+
+def test_a_lost_answer_is_ours_though_a_bit_flips_when_it_is_looked_at(
+    flipping: FlippingStorage,
+) -> None:
+    data = flipping.read(key(1))
+    flipping.flips = 1
+    faulty = FaultyStorage(flipping, FaultPlan(unavailable_at=frozenset([0])))
+    assert log.append(faulty, PREFIX, 1, data) is None
+
+
+def test_an_entry_that_reads_the_same_twice_is_what_lies_there(storage: MemoryStorage) -> None:
+    metered = MeteredStorage(storage)
+    storage.create(key(0), b"garbage")
+    assert log.read_one(metered, PREFIX, 0) == RawEntry.of(0, b"garbage")
+    assert metered.snapshot()["read"].calls == 2
+
+
+def test_bytes_that_are_others_at_each_look_are_not_believed(flipping: FlippingStorage) -> None:
+    flipping.flips = 99
+    with pytest.raises(UnavailableError, match="differently each time"):
+        log.read_one(flipping, PREFIX, 1)

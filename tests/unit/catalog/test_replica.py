@@ -368,3 +368,13 @@ def test_sqlite_is_not_imported_before_it_is_needed() -> None:
     )
     source = str(Path(artstore.__file__).parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": source})
+
+
+def test_stores_and_logs_that_were_seen_are_listed(file: Path) -> None:
+    replica = Replica(file)
+    assert (replica.stores(), replica.logs("s")) == ([], [])
+    filled(file)
+    assert replica.stores() == ["s"]
+    assert replica.logs("s") == [PREFIX]
+    assert replica.logs("another") == []
+    replica.close()

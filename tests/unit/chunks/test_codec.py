@@ -176,3 +176,16 @@ def test_threads_do_not_share_what_is_not_to_be_shared() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+@pytest.mark.parametrize("plain", [b"", b"text " * 9_000, bytes(range(256)) * 40])
+def test_a_chunk_is_stored_again_in_the_form_it_had(plain: bytes, sampled: bool) -> None:
+    kind, stored = codec.encode(plain, sampled=sampled)
+    assert codec.encode_again(kind, plain, stored_bytes=len(stored)) == stored
+
+
+def test_a_form_that_cannot_be_made_again_is_none() -> None:
+    assert codec.encode_again(codec.RAW, b"abc", stored_bytes=4) is None
+    assert codec.encode_again(codec.ZSTD, b"text " * 9_000, stored_bytes=9) is None
+    assert codec.encode_again(7, b"abc", stored_bytes=3) is None

@@ -66,3 +66,17 @@ def test_a_check_in_capitals_is_wrong() -> None:
 @pytest.mark.parametrize("data", [b"[]", b"1", b'"check"', b"null", b"{}", b'{"format":1}'])
 def test_what_has_no_check_is_not_sealed(data: bytes) -> None:
     assert not is_sealed(data)
+
+
+def test_a_seal_is_found_among_inner_members_of_its_name_without_decoding() -> None:
+    inner = {"check": "0123456789abcdef", "z": 1}
+    data = sealed.encode_sealed({"a": inner, "b": [inner], "format": 1}, what="it")
+    assert sealed.has_seal(data)
+    assert not sealed.has_seal(b'{"check":"')
+    assert not sealed.has_seal(b"")
+
+
+def test_a_thousand_false_seals_are_not_all_tried() -> None:
+    data = sealed.encode_sealed({"a": [{"check": "", "z": 1}] * 1_000, "format": 1}, what="it")
+    assert is_sealed(data)
+    assert not sealed.has_seal(data)

@@ -6,7 +6,7 @@ import pytest
 
 from artstore.errors import NotFoundError
 from artstore.storage.memory import MemoryStorage
-from artstore.storage.meter import MeteredStorage, OperationCount
+from artstore.storage.meter import PAGE_KEY_COUNT, MeteredStorage, OperationCount, Request
 from artstore.storage.protocol import Span
 
 
@@ -46,3 +46,60 @@ def test_since_gives_the_difference_and_reset_starts_over() -> None:
     assert storage.since(before)["read"] == OperationCount()
     storage.reset()
     assert storage.snapshot()["create"] == OperationCount()
+
+
+# --- in requests to a bucket ------------------------------------------------------------
+
+
+def test_each_value_is_a_request_whether_or_not_it_is_had() -> None:
+    storage = MeteredStorage(MemoryStorage())
+    storage.create("packs/1", b"x")
+    storage.create_many([("packs/2", b"x"), ("index/1", b"y")])
+    list(storage.read_many([("packs/1", None), ("packs/2", None)]))
+    with pytest.raises(NotFoundError):
+        storage.read("artstore.json")
+    with pytest.raises(NotFoundError):
+        storage.stat("packs/9")
+    assert storage.requests() == {
+        Request("PUT", "packs"): 2,
+        Request("PUT", "index"): 1,
+        Request("GET", "packs"): 2,
+        Request("GET", "artstore.json"): 1,
+        Request("HEAD", "packs"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key_count", "request_count"),
+    [(0, 1), (1, 1), (PAGE_KEY_COUNT, 1), (PAGE_KEY_COUNT + 1, 2), (2 * PAGE_KEY_COUNT + 1, 3)],
+)
+def test_keys_are_listed_a_page_at_a_time(key_count: int, request_count: int) -> None:
+    inner = MemoryStorage()
+    inner.create_many([(f"packs/{number:04d}", b"") for number in range(key_count)])
+    storage = MeteredStorage(inner)
+    assert len(list(storage.scan("packs/"))) == key_count
+    assert storage.requests() == {Request("LIST", "packs"): request_count}
+
+
+def test_a_scan_that_is_left_early_asks_for_no_further_page() -> None:
+    inner = MemoryStorage()
+    inner.create_many([(f"packs/{number:04d}", b"") for number in range(PAGE_KEY_COUNT + 1)])
+    storage = MeteredStorage(inner)
+    assert next(storage.scan("packs/")).key == "packs/0000"
+    assert storage.requests() == {Request("LIST", "packs"): 1}
+
+
+def test_keys_are_deleted_a_page_at_a_time() -> None:
+    storage = MeteredStorage(MemoryStorage())
+    storage.delete([])
+    assert not storage.requests()
+    storage.delete(f"packs/{number}" for number in range(PAGE_KEY_COUNT + 1))
+    assert storage.requests() == {Request("DELETE", "packs"): 2}
+
+
+def test_requests_start_over_with_everything_else() -> None:
+    storage = MeteredStorage(MemoryStorage())
+    storage.create("a", b"1")
+    assert storage.requests().total() == 1
+    storage.reset()
+    assert storage.requests().total() == 0

@@ -116,3 +116,16 @@ def test_a_forgotten_checkout_is_not_ours(checkouts, root):
     checkouts.mark_done(root, "store", "project", "ds", 3)
     checkouts.forget(root)
     assert checkouts.find(root) is None
+
+
+def test_all_checkouts_of_a_store_that_still_are_what_they_were_are_listed(
+    checkouts, root, tmp_path
+):
+    assert checkouts.known("store") == []
+    other, moved = tmp_path / "other", tmp_path / "moved"
+    checkouts.mark_done(root, "store", "project", "ds", 3)
+    checkouts.mark_done(moved, "store", "project", "ds", 2)
+    checkouts.mark_done(other, "another store", "project", "ds", 3)
+    moved.rename(tmp_path / "away")
+    (tmp_path / "state" / "checkouts" / "damaged.json").write_text("{")
+    assert checkouts.known("store") == [checkouts.find(root)]

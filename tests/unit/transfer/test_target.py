@@ -271,7 +271,7 @@ def test_errors_of_the_disk_name_the_path_and_leave_the_old_file(
     def fail(*_: object) -> int:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(target.os, "write", fail)
+    monkeypatch.setattr(target.os, "writev", fail)
     kind, code = refusal
     with pytest.raises(kind, match="/out/d/f'") as caught:
         out.write_file("d/f", [b"new"])
@@ -284,7 +284,7 @@ def test_errors_of_the_disk_name_the_path_and_leave_the_old_file(
 
 def test_partial_writes_are_continued(root, out, monkeypatch):
     write = os.write
-    monkeypatch.setattr(target.os, "write", lambda fd, data: write(fd, bytes(data[:3])))
+    monkeypatch.setattr(target.os, "writev", lambda fd, data: write(fd, bytes(data[0][:3])))
     out.write_file("f", [b"0123456789", memoryview(b"abcdefgh")])
     monkeypatch.undo()
     assert (root / "f").read_bytes() == b"0123456789abcdefgh"

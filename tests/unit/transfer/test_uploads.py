@@ -103,3 +103,18 @@ def test_what_has_not_begun_when_the_push_fails_is_not_stored() -> None:
     with Uploads(gate, on_storing=lambda _: None):
         pass
     assert list(gate.scan("")) == []
+
+
+def test_bytes_in_flight_are_bounded_and_a_value_larger_than_the_bound_still_goes() -> None:
+    gate = Gate()
+    with Uploads(gate, on_storing=lambda _: None, at_once=8, in_flight_bytes=10) as uploads:
+        uploads.submit("packs/0", [bytes(6)])
+        second = threading.Thread(target=uploads.submit, args=("packs/1", [bytes(60)]))
+        second.start()
+        gate.begun.acquire()
+        assert not gate.begun.acquire(blocking=False)
+        assert second.is_alive()
+        gate.allowed.release(2)
+        second.join()
+        uploads.barrier()
+    assert [info.key for info in gate.scan("")] == ["packs/0", "packs/1"]

@@ -12,14 +12,14 @@ import pytest
 from artstore import limits
 from artstore.chunks.cut import Cutter
 from artstore.storage import direct, durable
-from artstore.transfer.windows import WindowCutter, WindowPool, WindowReader
+from artstore.transfer.windows import WindowCutter, WindowReader, window_pool
 from tests.trees import noise
 
 WINDOW = 2 * limits.MIB
 SIZES = [0, 1, limits.KIB, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW, 3 * WINDOW + 12_345]
 
 
-def pieces(descriptor: int, pool: WindowPool) -> Iterator[bytes]:
+def pieces(descriptor: int, pool: direct.BufferPool) -> Iterator[bytes]:
     reader, cutter = WindowReader(descriptor, pool), WindowCutter(pool)
     number, is_last = 0, False
     while not is_last:
@@ -37,7 +37,7 @@ def chunks_of(path: Path, *, prepare: Callable[[int], None]) -> list[bytes]:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         prepare(descriptor)
-        return list(pieces(descriptor, WindowPool()))
+        return list(pieces(descriptor, window_pool()))
     finally:
         os.close(descriptor)
 
@@ -88,7 +88,7 @@ def test_a_file_system_that_refuses_direct_reads_is_read_through_its_cache(
 
 
 def test_a_buffer_is_not_used_again_while_a_chunk_looks_into_it() -> None:
-    pool = WindowPool()
+    pool = window_pool()
     first = pool.take()
     with memoryview(first)[:10]:
         pool.give_back(first)

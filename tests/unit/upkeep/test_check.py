@@ -20,9 +20,9 @@ TREE = {"a": File(noise(40_000)), "b": File(b"b")}
 def storage(tmp_path: Path) -> MemoryStorage:
     storage = MemoryStorage()
     source = build(tmp_path / "source", TREE)
-    push(open_at("memory://x", storage), source)
+    push(open_at("/nowhere/x", storage), source)
     put(source, "a", File(noise(40_000, 1)))
-    push(open_at("memory://x", storage), source)
+    push(open_at("/nowhere/x", storage), source)
     return storage
 
 
@@ -32,12 +32,12 @@ def replace(storage: MemoryStorage, key: str, data: bytes) -> None:
 
 
 def found(storage: MemoryStorage, read_data: float | None = None) -> list[tuple[str, str]]:
-    report = open_at("memory://x", storage).check(read_data=read_data)
+    report = open_at("/nowhere/x", storage).check(read_data=read_data)
     return [(problem.key, problem.message) for problem in report.problems]
 
 
 def test_a_sound_store_has_no_problems_and_everything_is_counted(storage: MemoryStorage) -> None:
-    report = open_at("memory://x", storage).check(read_data=1.0)
+    report = open_at("/nowhere/x", storage).check(read_data=1.0)
     assert report.problems == ()
     assert (report.checked_collections, report.checked_versions, report.checked_packs) == (1, 2, 2)
     assert report.read_bytes == sum(info.size_bytes for info in storage.scan("packs/"))
@@ -46,7 +46,7 @@ def test_a_sound_store_has_no_problems_and_everything_is_counted(storage: Memory
 def test_a_check_changes_nothing_and_reads_data_only_if_told(storage: MemoryStorage) -> None:
     metered = MeteredStorage(storage)
     before = [(info.key, info.size_bytes) for info in storage.scan("")]
-    report = open_at("memory://x", metered).check()
+    report = open_at("/nowhere/x", metered).check()
     assert report.read_bytes == 0
     counts = metered.snapshot()
     assert counts["create"].calls == counts["delete"].calls == 0
@@ -73,18 +73,18 @@ def test_a_part_of_the_data_is_a_part_of_the_packs(
 
     fractions = iter([0.2, 0.8])
     monkeypatch.setattr(clock, "random_fraction", lambda: next(fractions))
-    report = open_at("memory://x", storage).check(read_data=0.5)
+    report = open_at("/nowhere/x", storage).check(read_data=0.5)
     assert 0 < report.read_bytes < sum(info.size_bytes for info in storage.scan("packs/"))
 
 
 def test_damage_is_told_with_the_versions_and_files_that_it_hits(storage: MemoryStorage) -> None:
-    store = open_at("memory://x", storage)
+    store = open_at("/nowhere/x", storage)
     pack = store.artifact("ds:v0").entry("b").chunks[0].pack.hex()
     (key,) = (key for key in keys_of(storage, "packs/") if pack[:64] in key)
     data = bytearray(storage.read(key))
     data[8 + 40_000] ^= 1
     replace(storage, key, bytes(data))
-    (problem,) = open_at("memory://x", storage).check(read_data=1.0).problems
+    (problem,) = open_at("/nowhere/x", storage).check(read_data=1.0).problems
     assert problem.key == key
     assert problem.versions == ("p/ds:v0 b", "p/ds:v1 b")
 
@@ -99,7 +99,7 @@ def test_a_value_of_no_sense_is_found(storage: MemoryStorage, kind: str) -> None
 
 
 def test_a_manifest_of_a_deleted_version_is_checked_too(storage: MemoryStorage) -> None:
-    store = open_at("memory://x", storage)
+    store = open_at("/nowhere/x", storage)
     root = store.artifact("ds:v0")._version.root
     store.delete("ds:v0")
     replace(storage, root, storage.read(root)[:-1])
@@ -108,7 +108,7 @@ def test_a_manifest_of_a_deleted_version_is_checked_too(storage: MemoryStorage) 
 
 def test_metadata_written_later_is_checked(storage: MemoryStorage, tmp_path: Path) -> None:
     before = set(keys_of(storage))
-    push(open_at("memory://x", storage), tmp_path / "source", description="told later")
+    push(open_at("/nowhere/x", storage), tmp_path / "source", description="told later")
     (meta,) = (key for key in set(keys_of(storage)) - before if key.startswith("manifests/"))
     data = storage.read(meta)
     replace(storage, meta, data[:-1] + bytes([data[-1] ^ 1]))
@@ -118,7 +118,7 @@ def test_metadata_written_later_is_checked(storage: MemoryStorage, tmp_path: Pat
 
 
 def test_a_log_that_disagrees_with_its_manifest_is_found(storage: MemoryStorage) -> None:
-    store = open_at("memory://x", storage)
+    store = open_at("/nowhere/x", storage)
     root = store.artifact("ds")._version.root
     writer = LogWriter(prefix="collections/p/ds/").continue_from(storage)
     writer.publish(2, root=root, digest="0" * 64)
@@ -160,7 +160,7 @@ def test_a_log_that_was_replaced_by_another_is_found_by_who_remembers(
 
 
 def test_rollups_are_compared_with_their_entries(storage: MemoryStorage) -> None:
-    store = open_at("memory://x", storage)
+    store = open_at("/nowhere/x", storage)
     for number in range(FAN_OUT):
         store.set_aliases(f"ds:v{number % 2}", add=["best"])
     (key,) = keys_of(storage, "collections/p/ds/rollups/")
@@ -175,7 +175,7 @@ def test_the_log_of_gc_is_checked(storage: MemoryStorage) -> None:
     LogWriter(storage, prefix=UPKEEP_PREFIX).add("plan", k=0, condemned=[], condemned_in=[])
     assert found(storage) == []
     storage.create("upkeep/000000000002", b"behind a hole")
-    assert len(found(storage)) == 1
+    assert [key for key, _ in found(storage)] == ["upkeep/000000000001", "upkeep/000000000002"]
 
 
 def test_a_damaged_index_is_told_to_be_advisory(storage: MemoryStorage) -> None:

@@ -1,0 +1,1 @@
+"""References: bytes that lie elsewhere under a URL, looked at when added, checked when read."""

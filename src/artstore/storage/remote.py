@@ -1,0 +1,390 @@
+"""
+A store in a bucket through fsspec's s3fs, for processes where obstore does not work.
+
+Slower than `storage/cloud.py` (docs/adr/0007 has the numbers), but a client that is
+opened after a fork works, whatever the parent did. The requests are the same: one
+`PUT` with `If-None-Match: *` for a value, with the SHA-256 of its body in the
+signature; ranges; listings that start after a key.
+
+Other file systems of fsspec are refused: none has a `create` that the other side
+decides; they look first and write then, so that two writers could take one key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from artstore import clock, names
+from artstore._version import __version__
+from artstore.digest import Buffer
+from artstore.errors import ArtstoreError, StorageError
+from artstore.storage.address import BucketAddress
+from artstore.storage.answers import Answer, Asked, Silence, answer_error, silence_error
+from artstore.storage.credentials import Access, find_access
+from artstore.storage.overlapping import Overlap, RequestOptions
+from artstore.storage.protocol import KeyInfo, Span, Value
+from artstore.storage.ranges import HttpRange, read_span
+from artstore.storage.values import (
+    buffers_of,
+    check_new_key,
+    check_prefix,
+    key_exists,
+    range_missing,
+)
+
+if TYPE_CHECKING:
+    from s3fs import S3FileSystem  # type: ignore[import-untyped]
+
+__all__ = ["RemoteStorage"]
+
+_SUPPORTED: Final = frozenset({"s3", "fsspec+s3"})
+_SILENCES: Final = {
+    "ConnectTimeoutError": "timeout",
+    "ReadTimeoutError": "timeout",
+    "FSTimeoutError": "timeout",
+    "TimeoutError": "timeout",
+    "SSLError": "tls",
+    "EndpointConnectionError": "connect",
+    "ProxyConnectionError": "connect",
+    "ConnectionClosedError": "cut",
+    "ResponseStreamingError": "cut",
+    "IncompleteReadError": "cut",
+    "ClientPayloadError": "cut",
+    "ServerDisconnectedError": "cut",
+    "ClientOSError": "cut",
+    "ConnectionResetError": "cut",
+}
+"""What the libraries below s3fs call it when there is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The file system of s3fs, how it was reached, and when its keys have to be asked for again."""
+
+    files: S3FileSystem
+    access: Access
+    expires: datetime | None
+
+
+class RemoteStorage:
+    """
+    Values as objects of an S3 bucket, by s3fs. Touches nothing until it is used.
+
+    A storage of this kind is of the process that opened it: see `storage/forksafe.py`.
+
+    Args:
+        address: bucket and prefix; scheme `s3` or `fsspec+s3`.
+        unguarded: as for `CloudStorage`.
+    Raises:
+        StorageError: `storage-unsuitable` for other schemes.
+    """
+
+    def __init__(
+        self,
+        address: BucketAddress,
+        *,
+        unguarded: bool = False,
+        options: RequestOptions | None = None,
+    ) -> None:
+        if address.scheme not in _SUPPORTED:
+            raise StorageError(
+                f"{address.url} cannot hold a store: through fsspec only s3:// can refuse to "
+                "replace a value",
+                code="storage-unsuitable",
+                hint="in a forked child of a process with a gs:// or az:// store, start the "
+                "child with multiprocessing's spawn method instead",
+            )
+        self._address = address
+        self._unguarded = unguarded
+        self._options = options or RequestOptions()
+        self._overlap = Overlap(self._options)
+        self._lock = threading.Lock()
+        self._opened: _Opened | None = None
+        self._was_reached = False
+
+    @property
+    def url(self) -> str:
+        """`s3://bucket/prefix`."""
+        return self._address.url
+
+    def __repr__(self) -> str:
+        return f"RemoteStorage({self.url!r})"
+
+    # --- reading ------------------------------------------------------------------
+
+    def read(self, key: str, span: Span | None = None) -> bytes:
+        """The bytes of `key`, or of a range of it. Errors as `Storage.read`."""
+        return self._read(key, span).tobytes()
+
+    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
+        """The answers to n reads in the order asked; up to `parallel_count` at once."""
+        return self._overlap.read_many(self._read, requests)
+
+    def _read(self, key: str, span: Span | None) -> memoryview:
+        names.check_key(key)
+        return read_span(
+            key,
+            span,
+            lambda asked: self._get(key, span, asked),
+            lambda: self.stat(key).size_bytes,
+        )
+
+    def _get(self, key: str, span: Span | None, asked: HttpRange | None) -> tuple[memoryview, int]:
+        """Bytes of one request, and the size of the whole value."""
+        from fsspec.asyn import sync
+
+        files = self._open().files
+        extra = {} if asked is None else {"Range": str(asked)}
+
+        async def get() -> tuple[bytes, Any]:
+            answer = await files._call_s3(  # noqa: SLF001 - there is no public way to ask for a suffix
+                "get_object", Bucket=self._address.bucket, Key=self._address.path(key), **extra
+            )
+            body = answer["Body"]
+            try:
+                return await body.read(), answer
+            finally:
+                body.close()
+
+        with self._translated("read", key, span):
+            data, answer = sync(files.loop, get)
+        told, size = answer.get("ContentRange", ""), int(answer["ContentLength"])
+        if asked is not None and not told:
+            raise silence_error(Silence("unclear", "all of a value"), self._asked("read", key))
+        if len(data) != size:
+            raise silence_error(
+                Silence("cut", f"{len(data)} of {size} bytes"), self._asked("read", key)
+            )
+        return memoryview(data), int(told.rpartition("/")[2]) if told else size
+
+    def stat(self, key: str) -> KeyInfo:
+        """Size and time of `key`. Raises NotFoundError `key-not-found`."""
+        names.check_key(key)
+        answer = self._call("read", key, "head_object", Key=self._address.path(key))
+        return KeyInfo(key, int(answer["ContentLength"]), answer["LastModified"].timestamp())
+
+    # --- creating -----------------------------------------------------------------
+
+    def create(self, key: str, value: Value) -> None:
+        """Store `value` under a new key, in one request. Errors as `Storage.create`."""
+        check_new_key(key)
+        self._put(key, value)
+
+    def create_many(self, items: Sequence[tuple[str, Value]]) -> None:
+        """Store n values, up to `parallel_count` at once. On an error any of them may exist."""
+        for key, _ in items:
+            check_new_key(key)
+        self._overlap.create_many(self._put, items)
+
+    def _put(self, key: str, value: Value) -> None:
+        if self._unguarded and self._exists(key):
+            raise key_exists(self.url, key)
+        guard = {} if self._unguarded else {"IfNoneMatch": "*"}
+        body = b"".join(buffers_of(value))
+        self._call("create", key, "put_object", Key=self._address.path(key), Body=body, **guard)
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self.stat(key)
+        except LookupError:
+            return False
+        return True
+
+    # --- listing and deleting -----------------------------------------------------
+
+    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
+        """Every key that starts with `prefix` and sorts after `after`, in order."""
+        check_prefix(prefix)
+        return self._scan(prefix, after)
+
+    def _scan(self, prefix: str, after: str) -> Iterator[KeyInfo]:
+        start = {"StartAfter": self._address.path(after)} if after else {}
+        for page in self._pages(prefix, **start):
+            for entry in page.get("Contents", ()):
+                key = self._address.key(entry["Key"])
+                if key > after:
+                    yield KeyInfo(key, int(entry["Size"]), entry["LastModified"].timestamp())
+
+    def scan_names(self, prefix: str) -> Iterator[str]:
+        """The distinct next parts of keys below `prefix`, in order of their bytes."""
+        check_prefix(prefix)
+        return self._scan_names(prefix)
+
+    def _scan_names(self, prefix: str) -> Iterator[str]:
+        below, found = len(self._address.path(prefix)), set[str]()
+        for page in self._pages(prefix, Delimiter="/"):
+            paths = [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
+            paths += [entry["Key"] for entry in page.get("Contents", ())]
+            found.update(path[below:].rstrip("/") for path in paths)
+        yield from sorted(found)
+
+    def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+        while True:
+            page = self._call(
+                "list", prefix, "list_objects_v2", Prefix=self._address.path(prefix), **options
+            )
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            options["ContinuationToken"] = page["NextContinuationToken"]
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove keys, one by one; absent ones are no error."""
+        for key in [check_new_key(key) for key in keys]:
+            self._call("delete", key, "delete_object", Key=self._address.path(key))
+
+    # --- the client ---------------------------------------------------------------
+
+    def _call(self, doing: str, key: str, method: str, **arguments: Any) -> dict[str, Any]:
+        files = self._open().files
+        with self._translated(doing, key):
+            answer: dict[str, Any] = files.call_s3(method, Bucket=self._address.bucket, **arguments)
+        return answer
+
+    def _open(self) -> _Opened:
+        with self._lock:
+            opened = self._opened
+            if opened is not None and opened.expires is not None:
+                now = datetime.fromtimestamp(clock.now_seconds(), UTC)
+                opened = opened if now < opened.expires else None
+            if opened is None:
+                opened = self._opened = _open_files(self._address.bucket, self._options)
+            return opened
+
+    def _asked(self, doing: str, key: str) -> Asked:
+        access = self._opened.access if self._opened else None
+        return Asked(
+            doing,
+            key,
+            self.url,
+            self._address.bucket,
+            access.endpoint if access else "",
+            access.region if access else "",
+            was_reached=self._was_reached,
+        )
+
+    @contextmanager
+    def _translated(self, doing: str, key: str, span: Span | None = None) -> Iterator[None]:
+        """Let nothing of s3fs and what is below it out: its errors become ours."""
+        try:
+            yield
+            self._was_reached = True
+        except ArtstoreError:
+            raise
+        except Exception as error:
+            asked = self._asked(doing, key)
+            answer = _answer_in(error)
+            if answer is None:
+                raise silence_error(_silence_in(error), asked) from error
+            self._was_reached = True
+            if answer.status == 416 and span is not None:
+                raise range_missing(key, span, self.stat(key).size_bytes) from error
+            raise answer_error(answer, asked) from error
+
+
+def _open_files(bucket: str, options: RequestOptions) -> _Opened:
+    from fsspec.asyn import sync
+    from s3fs import S3FileSystem
+
+    access = find_access(bucket)
+    keys = access.keys() if access.keys else None
+    style = "virtual" if access.is_virtual_hosted else "path"
+    files = S3FileSystem(
+        anon=keys is None,
+        key=keys.access_key_id if keys else None,
+        secret=keys.secret_access_key if keys else None,
+        token=keys.token if keys else None,
+        endpoint_url=access.endpoint,
+        client_kwargs={
+            "region_name": access.region,
+            **({"verify": access.ca_bundle} if access.ca_bundle else {}),
+        },
+        config_kwargs={
+            "connect_timeout": options.connect_seconds,
+            "read_timeout": options.read_seconds,
+            "max_pool_connections": options.parallel_count,
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "http_session_cls": _session_that_asks_once(),
+            "user_agent_extra": f"artstore/{__version__}",
+            # The SHA-256 of the body is in the signature, which every server checks; further
+            # checksums are refused by some.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            "s3": {"addressing_style": style, "payload_signing_enabled": True},
+        },
+        use_listings_cache=False,
+        skip_instance_cache=True,
+    )
+    files.retries = 1
+    client = sync(files.loop, files.set_session)
+    client.meta.events.register_last("before-parameter-build.s3", _follow_no_redirect)
+    return _Opened(files, access, keys.expires if keys else None)
+
+
+def _session_that_asks_once() -> type:
+    """
+    The HTTP of aiobotocore without the second attempt of aiohttp.
+
+    aiohttp sends a PUT again when the connection breaks before the answer. The
+    answer to the second one would be "exists", of a value that the first one made.
+    """
+    from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
+
+    class Session(AIOHTTPSession):  # type: ignore[misc]
+        async def _get_session(self, proxy_url: Any) -> Any:
+            session = await super()._get_session(proxy_url)
+            session._retry_connection = False  # noqa: SLF001 - there is no public switch
+            return session
+
+    return Session
+
+
+def _follow_no_redirect(context: dict[str, Any], **_: Any) -> None:
+    """
+    Leave a wrong region to the person, as obstore does.
+
+    botocore would ask where the bucket is, by requests that are redirected too,
+    until Python's stack is full.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _answer_in(error: BaseException) -> Answer | None:
+    """The answer of the server, which s3fs keeps behind an error of Python."""
+    for found in _chain(error):
+        response = getattr(found, "response", None)
+        if isinstance(response, dict) and "Error" in response:
+            said = response["Error"]
+            status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            code = str(said.get("Code", ""))
+            return Answer(
+                status,
+                "" if code.isdigit() else code,  # an answer to HEAD has no body
+                str(said.get("Message", "")),
+                str(said.get("Region", "")),
+            )
+    return None
+
+
+def _silence_in(error: BaseException) -> Silence:
+    for found in _chain(error):
+        if kind := _SILENCES.get(type(found).__name__):
+            text = str(found)
+            if kind == "connect" and "name" in text.lower() and "resolution" in text.lower():
+                kind = "name"
+            return Silence(kind, text if kind == "tls" else "")
+    return Silence("unclear", f"{type(error).__name__}: {error}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
