@@ -36,7 +36,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("catalog", "media"),
     ("references", "tables", "lineage"),
     ("artifact", "transfer", "upkeep"),
-    ("tracking", "api + logged + settings"),
+    ("tracking", "additions + api + logged + settings"),
     # The package itself names what is public, lazily: it knows all below it.
     ("__init__",),
     ("cli", "web", "integrations", "testing"),

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore import forks, names
-from artstore.artifact import AddedDirectory, AddedFile, Artifact
+from artstore.additions import sources_of
+from artstore.artifact import AddedDirectory, Artifact
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.guard import GuardCache, guarded, is_guarded_here, make_store
 from artstore.catalog.identity import Identity, read_identity
@@ -23,7 +24,6 @@ from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, parse_jobs, parse_rate, resolve
-from artstore.storage.local import LocalStorage
 from artstore.storage.opener import open_storage
 from artstore.storage.pace import PacedStorage
 from artstore.transfer.checkouts import Checkouts
@@ -33,9 +33,7 @@ from artstore.transfer.statcache import StatCache, host_file
 
 if TYPE_CHECKING:
     from artstore.manifests.diff import Diff
-    from artstore.manifests.entry import Entry
     from artstore.transfer.push import PushOutcome
-    from artstore.transfer.sources import Source
     from artstore.upkeep.check import CheckReport
     from artstore.upkeep.repair import RepairReport
     from artstore.upkeep.usage import UsageReport
@@ -210,7 +208,7 @@ class Store:
             project=self.project,
             name=artifact.name,
             type=artifact.type,
-            sources=self._sources(artifact),
+            sources=sources_of(artifact, self._settings, self._storage),
             description=artifact.description,
             metadata=artifact.metadata,
             message=message,
@@ -550,43 +548,6 @@ class Store:
         manifest = place.manifest(version)
         keys = {pack_key(ref.pack) for _, ref in version_refs(manifest, place.packs)}
         return frozenset(keys | {version.root})
-
-    def _sources(self, artifact: Artifact) -> list[Source]:
-        from artstore.transfer.ignore import IgnoreRules
-        from artstore.transfer.sources import EntrySource, FileSource, TreeSource
-
-        sources: list[Source] = []
-        entries: list[Entry] = []
-        for added in artifact.additions:
-            if isinstance(added, AddedDirectory):
-                rules = IgnoreRules.for_push(
-                    added.location,
-                    include=added.include,
-                    exclude=(*added.exclude, *self._own_places_below(added.location)),
-                    settings_file=self._settings.project_file,
-                    settings_rules=self._settings.ignores,
-                )
-                sources.append(TreeSource(added.location, added.prefix, rules, added.follow_links))
-            elif isinstance(added, AddedFile):
-                sources.append(FileSource(added.location, added.path))
-            else:
-                entries.append(added)
-        # One source: a prefix of a bucket adds as many entries as it has keys.
-        return [*sources, EntrySource(tuple(entries))] if entries else sources
-
-    def _own_places_below(self, location: Path) -> list[str]:
-        """Patterns for the store and the cache where they lie inside what is pushed."""
-        from artstore.transfer.globs import escape_glob
-
-        places = [self._settings.cache_dir]
-        if isinstance(self._storage, LocalStorage):
-            places.append(Path(self._storage.path))
-        real = location.resolve()
-        return [
-            f"/{escape_glob(place.resolve().relative_to(real).as_posix())}/"
-            for place in places
-            if place.resolve() != real and place.resolve().is_relative_to(real)
-        ]
 
     def _remember_checkout(self, artifact: Artifact, outcome: PushOutcome) -> None:
         """A directory that was pushed whole is a checkout: pulling into it may update it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,9 @@ from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError, StateError, UnsupportedFormatError
 from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
 from artstore.manifests.reader import Manifest
-from artstore.transfer.checkouts import Checkouts
+from artstore.transfer.checkouts import Checkout, Checkouts
 from artstore.transfer.fetch import Fetcher
+from artstore.transfer.knowndigest import KnownDigest
 from artstore.transfer.links import LinkMode
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
@@ -86,7 +88,8 @@ def pull(
         InvalidInputError: `path-collision`, `path-invalid`.
         DamagedDataError: naming the file; no wrong byte is left behind.
         DeniedError: `target-full`, `target-denied`, `space-short`.
-    Cost: a stat for each file that is right; reads only what is missing.
+    Cost: a stat for each file that is right; reads only what is missing. A checkout of
+        this very version in which nothing changed reads nothing at all.
     """
     with ExitStack() as held:
         if not spec.dry_run:
@@ -130,14 +133,19 @@ class _Pull:
         self._version = version
         self._spec = spec
         self._on_progress = on_progress
-        self._manifest = place.manifest(version)
         self._warnings: list[str] = []
         self._read_bytes = 0
+
+    @cached_property
+    def _manifest(self) -> Manifest:
+        return self._place.manifest(self._version)
 
     def run(self) -> PullOutcome:
         spec = self._spec
         before = self._checkouts.find(spec.root)
         is_there = self._check_root(is_ours=before is not None)
+        if before is not None and self._is_noted(before) and (count := self._count_if_right()):
+            return PullOutcome(spec.root, count, (), 0, 0, count, (), 0, ())
         base = self._base_manifest(before.project, before.name, before.version) if before else None
         plan = self._plan(is_there=is_there)
         if not spec.dry_run:
@@ -181,6 +189,34 @@ class _Pull:
             return self._place.manifest(known)
         except Exception:  # noqa: BLE001 - whatever is wrong with it, it only saves reading
             return None
+
+    def _is_noted(self, checkout: Checkout) -> bool:
+        """Whether the directory was made to hold all of this version, and all is asked for."""
+        noted = (checkout.store_id, checkout.project, checkout.name, checkout.version)
+        state, number = self._state, self._version.version
+        wanted = (self._place.store_id, state.project, state.name, number)
+        return checkout.is_done and noted == wanted and self._spec.selection.is_everything
+
+    def _count_if_right(self) -> int:
+        """
+        How much of the version stands there, if it is all of it and the stat cache knows it.
+
+        Then the digest says so, and not even the list of files has to be read.
+        """
+        known, count = KnownDigest(self._place.statcache), 0
+        warnings: list[str] = []
+        for here in walk(
+            self._spec.root,
+            content_root=self._place.content_root,
+            keep_going=True,
+            on_warning=warnings.append,
+        ):
+            known.add(here)
+            count += here.kind != DIRECTORY
+            if warnings or not known.is_known:
+                return 0
+        digest = known.digest()
+        return count if digest is not None and digest.hex() == self._version.digest else 0
 
     # planning --------------------------------------------------------------------
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import FILE, ArtifactHasher
+from artstore.manifests.entry import FILE
+from artstore.transfer.knowndigest import KnownDigest
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 from artstore.transfer.pushspec import PushSpec
-from artstore.transfer.sources import Item, Source, entry_without_bytes, scan
+from artstore.transfer.sources import Item, Source, scan
 from artstore.transfer.walk import Found
 
 if TYPE_CHECKING:
@@ -226,8 +227,7 @@ class _Walked:
 
     def digest_if_known(self) -> bytes | None:
         """The artifact digest, or None when a file has to be read for it."""
-        hasher: ArtifactHasher | None = ArtifactHasher()
-        lookup = self._place.statcache.lookup
+        known = KnownDigest(self._place.statcache)
         kept: list[Item] | None = []
         files = size = 0
         for item in scan(
@@ -240,20 +240,13 @@ class _Walked:
             if isinstance(item, Found) and item.kind == FILE:
                 files += 1
                 size += item.size_bytes
-                digest = lookup(item) if hasher is not None else None
-                if digest is None:
-                    hasher = None
-                elif hasher is not None:
-                    hasher.add(item.path, FILE, item.executable, digest)
-            elif hasher is not None:
-                entry = entry_without_bytes(item)
-                hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
+            known.add(item)
         self._kept = kept
         self.total_files, self.total_bytes = files, size
         # What the second walk warns of, the first has told.
         if kept is None:
             self._warn = _silent
-        return None if hasher is None else hasher.digest()
+        return known.digest()
 
     def items(self) -> Iterator[Item]:
         """Every item, in manifest order."""

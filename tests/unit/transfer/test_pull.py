@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from artstore import limits
 from artstore.clock import use
 from artstore.errors import DamagedDataError, DeniedError, InvalidInputError, StateError
 from artstore.storage.memory import MemoryStorage
-from artstore.storage.meter import MeteredStorage
+from artstore.storage.meter import MeteredStorage, Request
 from tests.trees import (
     EMPTY,
     File,
@@ -45,15 +45,19 @@ def later() -> Iterator[None]:
         yield
 
 
+PLACE = "/some/store"
+"""A path, so that the machine remembers what it saw of it; its values are in memory."""
+
+
 @pytest.fixture
 def storage(tmp_path: Path) -> MemoryStorage:
     storage = MemoryStorage()
-    push(open_at("memory://x", storage), build(tmp_path / "source", TREE))
+    push(open_at(PLACE, storage), build(tmp_path / "source", TREE))
     return storage
 
 
 def artifact(storage: MemoryStorage | MeteredStorage, name: str = "ds") -> art.api.LoggedArtifact:
-    return open_at("memory://x", storage).artifact(name)
+    return open_at(PLACE, storage).artifact(name)
 
 
 def read_calls(metered: MeteredStorage) -> dict[str, int]:
@@ -72,17 +76,39 @@ def test_a_pull_is_the_inverse_of_a_push(storage: MemoryStorage, tmp_path: Path)
     assert set(result.written_paths) == set(TREE)
 
 
-def test_a_second_pull_writes_nothing_and_reads_no_pack(
+def test_a_second_pull_asks_what_is_newest_and_reads_nothing_of_the_version(
     storage: MemoryStorage, tmp_path: Path
 ) -> None:
     artifact(storage).download(tmp_path / "out")
     metered = MeteredStorage(storage)
-    found = artifact(metered)
-    result = found.download(tmp_path / "out")
+    result = artifact(metered).download(tmp_path / "out")
     assert (result.written_files, result.skipped_files, result.files) == (0, 5, 5)
-    # The scan of the log, the root of the manifest, nothing else of the version.
-    assert read_calls(metered)["read"] == 2  # artstore.json and the root
-    assert "create" not in read_calls(metered)
+    assert metered.requests() == {
+        Request("LIST", "collections"): 1,
+        Request("GET", "artstore.json"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda out: (out / "extra").write_bytes(b"extra"),
+        lambda out: (out / "extra").mkdir(),
+        lambda out: (out / "a.txt").chmod(0o755),
+        lambda out: (out / "a.txt").unlink(),
+        lambda out: (out / "a.txt").write_bytes(b"other"),
+    ],
+    ids=["file", "directory", "executable", "deleted", "written"],
+)
+def test_a_second_pull_sees_whatever_changed(
+    storage: MemoryStorage, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    out = tmp_path / "out"
+    artifact(storage).download(out)
+    wanted = observe(out)
+    spoil(out)
+    artifact(storage).download(out, delete=True)
+    assert observe(out) == wanted
 
 
 def test_a_small_pull_costs_one_range_of_each_pack(storage: MemoryStorage, tmp_path: Path) -> None:
@@ -274,9 +300,9 @@ def large(tmp_path: Path) -> MemoryStorage:
     """v0: a large file; v1: the same with a few bytes inserted."""
     storage = MemoryStorage()
     source = build(tmp_path / "source", {"model": model(1)})
-    push(open_at("memory://x", storage), source)
+    push(open_at(PLACE, storage), source)
     put(source, "model", model(1, b"inserted"))
-    push(open_at("memory://x", storage), source)
+    push(open_at(PLACE, storage), source)
     return storage
 
 
@@ -308,7 +334,7 @@ def test_a_pull_that_was_stopped_may_go_back_to_the_version_before(
 ) -> None:
     out = tmp_path / "out"
     artifact(large, "ds:v0").download(out)
-    store = open_at("memory://x", large)
+    store = open_at(PLACE, large)
     # The mark of a pull of v1 that died before it wrote anything.
     store._checkouts().mark_started(out, store.id, "p", "ds", 1)
     artifact(large, "ds:v0").download(out, into=False)
@@ -322,7 +348,7 @@ def test_the_old_version_may_be_deleted_or_lost_meanwhile(
 ) -> None:
     out = tmp_path / "out"
     artifact(large, "ds:v0").download(out)
-    store = open_at("memory://x", large)
+    store = open_at(PLACE, large)
     root = store.artifact("ds:v0")._version.root
     store.delete("ds:v0")
     large.delete([root])
@@ -343,7 +369,7 @@ def test_a_checkout_by_link_holds_the_same_and_pushes_as_the_same(
         if isinstance(node, File):
             assert (out / path).read_bytes() == node.data
             assert os.access(out / path, os.X_OK) == node.executable
-    assert not push(open_at("memory://x", storage), out).push.is_new
+    assert not push(open_at(PLACE, storage), out).push.is_new
     result = artifact(storage).download(out, link=link)
     assert result.written_files == 0
 
