@@ -56,6 +56,14 @@ DELETE: Final = "`art rm`"
 Requests = Counter[Request]
 
 
+class MemoryBucket(MemoryStorage):
+    """Values in memory that call themselves a bucket: everybody behaves as with a real one."""
+
+    @property
+    def url(self) -> str:
+        return "s3://bucket/store"
+
+
 @dataclass
 class Machines:
     """
@@ -68,7 +76,7 @@ class Machines:
 
     base: Path
     patch: pytest.MonkeyPatch
-    inner: Storage = field(default_factory=MemoryStorage)
+    inner: Storage = field(default_factory=MemoryBucket)
     sent: dict[str, Requests] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,7 +113,7 @@ class Machines:
 def machines(base: Path, inner: Storage | None = None) -> Iterator[Machines]:
     """Machines below `base`, with the clock that lets the stat cache trust new files."""
     with pytest.MonkeyPatch.context() as patch, clock.use(LaterClock()):
-        yield Machines(base, patch, MemoryStorage() if inner is None else inner)
+        yield Machines(base, patch, MemoryBucket() if inner is None else inner)
 
 
 def make_images(root: Path) -> Path:
@@ -148,7 +156,7 @@ def play(base: Path) -> dict[str, Requests]:
         change_images(images)
         art("a", "push", images, "images", named=PUSH_CHANGES)
         art("c", "pull", "images", out, "--delete", named=PULL_CHANGES)
-        art("c", "alias", "images:v1", "best", named=ALIAS)
+        art("a", "alias", "images:v1", "best", named=ALIAS)
         art("c", "ls", named=LIST)
         art("c", "log", "images", named=LOG)
         art("c", "show", "images", named=SHOW)

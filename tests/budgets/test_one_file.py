@@ -28,7 +28,6 @@ def test_one_file_is_read_with_one_segment_and_one_range(
     assert set(observe(tmp_path / "out")) == {path_of(wanted)}
     assert (tmp_path / "out" / path_of(wanted)).read_bytes() == content_of(wanted)
     assert storage.requests() == {
-        Request("HEAD", "manifests"): 1,
         Request("GET", "manifests"): 1,
         Request("GET", "packs"): 2,
     }

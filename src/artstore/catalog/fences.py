@@ -34,7 +34,7 @@ from artstore.errors import (
     NotFoundError,
     UnsupportedFormatError,
 )
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import Span, Storage
 
 __all__ = [
     "UPKEEP_PREFIX",
@@ -232,10 +232,10 @@ class UpkeepLog:
 
     def _listed(self, key: str) -> frozenset[str]:
         try:
-            size = self._storage.stat(key).size_bytes
-            if size > limits.ROOT_MAX_BYTES:
-                raise _unreadable(key, f"it has {size} bytes")
-            lines = self._storage.read(key).decode("ascii").splitlines()
+            data = self._storage.read(key, Span(0, limits.ROOT_MAX_BYTES + 1, or_less=True))
+            if len(data) > limits.ROOT_MAX_BYTES:
+                raise _unreadable(key, f"it has more than {limits.ROOT_MAX_BYTES} bytes")
+            lines = data.decode("ascii").splitlines()
             return frozenset(names.check_key(line) for line in lines)
         except (NotFoundError, UnicodeDecodeError, InvalidInputError) as error:
             raise _unreadable(key, str(error)) from error

@@ -138,10 +138,11 @@ def read_one(storage: Storage, prefix: str, n: int) -> RawEntry | None:
     """Entry n as it lies there, None if it does not."""
     key = entry_key(prefix, n)
     try:
-        # Size first: whoever may write may have put a huge value here (X3).
+        # No more than an entry may have: whoever may write may have put a huge value here (X3).
+        data = storage.read(key, Span(0, limits.ENTRY_MAX_BYTES + 1, or_less=True))
+        if len(data) <= limits.ENTRY_MAX_BYTES:
+            return RawEntry.of(n, _confirmed(storage, key, data))
         size = storage.stat(key).size_bytes
-        if size <= limits.ENTRY_MAX_BYTES:
-            return RawEntry.of(n, _confirmed(storage, key, storage.read(key)))
         return RawEntry(n, None, _digest_of_large(storage, key, size), size)
     except NotFoundError:
         return None

@@ -29,7 +29,7 @@ from artstore.manifests.segment import decode_segment
 from artstore.manifests.tree import expand
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, content_key
 from artstore.packs.reader import PackReader
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import Span, Storage
 
 __all__ = ["Manifest", "root_digest_of_key", "root_key"]
 
@@ -92,18 +92,12 @@ class Manifest:
             DamagedDataError: `manifest-missing`, `manifest-damaged`.
             LimitExceededError: `limit-exceeded`.
             UnsupportedFormatError: `format-unsupported`.
-        Cost: one stat and one read; above 4 M entries a few ranges more, for the
+        Cost: one read; above 4 M entries a few ranges more, for the
             lists of segments.
         """
         expected = root_digest_of_key(key)
         try:
-            size = storage.stat(key).size_bytes
-            if size > limits.ROOT_MAX_BYTES:
-                raise LimitExceededError(
-                    f"{key} has {size} bytes, more than a manifest root may have",
-                    code="limit-exceeded",
-                )
-            data = storage.read(key)
+            data = storage.read(key, Span(0, limits.ROOT_MAX_BYTES + 1, or_less=True))
         except NotFoundError as error:
             raise DamagedDataError(
                 f"the manifest {key} is missing from {storage.url}",
@@ -111,6 +105,11 @@ class Manifest:
                 hint="run `art check` to see which versions it hits",
                 key=key,
             ) from error
+        if len(data) > limits.ROOT_MAX_BYTES:
+            raise LimitExceededError(
+                f"{key} has more than {limits.ROOT_MAX_BYTES} bytes, which no manifest root has",
+                code="limit-exceeded",
+            )
         found = digest_of(data)
         if found != expected:
             raise DamagedDataError(

@@ -30,12 +30,10 @@ from typing import Any, Final
 from artstore import canonical, clock
 from artstore.columns import u32_column, u32_values
 from artstore.digest import DIGEST_BYTES, checksum64
-from artstore.errors import ArtstoreError, DamagedDataError, UnsupportedFormatError
+from artstore.errors import DamagedDataError, UnsupportedFormatError
 from artstore.packs.locator import PACK_ID_BYTES
-from artstore.storage.protocol import Storage
 
 __all__ = [
-    "HELD_MAX_BYTES",
     "INDEX_PREFIX",
     "MERGE_COUNT",
     "MERGE_MAX_CHUNKS",
@@ -45,7 +43,6 @@ __all__ = [
     "encode_index",
     "index_key",
     "merge_index",
-    "open_index",
 ]
 
 INDEX_PREFIX: Final = "index/"
@@ -61,8 +58,6 @@ _PLACE: Final = struct.Struct(">II")
 _FORMAT: Final = 1
 _FANOUT: Final = 256
 _CHECKSUM_BYTES: Final = 8
-HELD_MAX_BYTES: Final = 256 * 1024 * 1024
-"""Index that one push holds in memory: 6 M chunks, 0.8 TB of large files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,33 +242,6 @@ class IndexView:
     def forget_pack(self, pack: bytes) -> None:
         """Do not offer this pack again: it is not there."""
         self._gone.add(pack)
-
-
-def open_index(storage: Storage, *, project: str | None) -> IndexView:
-    """
-    Read the index; segments that are damaged or vanish meanwhile are left out.
-
-    Args:
-        project: only segments of pushes into this project; None for all.
-    Cost: one scan, one read a segment. Memory: at most `HELD_MAX_BYTES`; what is
-        older than that is not looked at, and its chunks may be stored again.
-    """
-    segments: list[IndexSegment] = []
-    replaced: set[str] = set()
-    held_bytes = 0
-    # The newest first: a merged segment is newer than those it stands for.
-    for info in reversed(list(storage.scan(INDEX_PREFIX))):
-        if info.key in replaced or held_bytes + info.size_bytes > HELD_MAX_BYTES:
-            continue
-        try:
-            segment = decode_index(storage.read(info.key), key=info.key)
-        except ArtstoreError:
-            continue
-        if project is None or segment.project == project:
-            segments.append(segment)
-            replaced.update(segment.replaces)
-            held_bytes += info.size_bytes
-    return IndexView(reversed(segments))
 
 
 def merge_index(view: IndexView, *, project: str) -> bytes | None:

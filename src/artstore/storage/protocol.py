@@ -31,10 +31,18 @@ Value = Buffer | Sequence[Buffer]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of a value. A negative offset counts from the end (`Span(-24, 24)`)."""
+    """
+    A range of a value. A negative offset counts from the end (`Span(-24, 24)`).
+
+    Attributes:
+        or_less: a value that ends before the range does gives what there is of it, maybe
+            nothing. So a value whose size nobody vouches for is read in one request,
+            and never more of it than a limit allows.
+    """
 
     offset_bytes: int
     length_bytes: int
+    or_less: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,9 @@ def locate(key: str, span: Span | None, size_bytes: int) -> tuple[int, int]:
         raise InvalidInputError(f"a range of {length} bytes was asked", code="span-invalid")
     if offset < 0:
         offset += size_bytes
+    if span.or_less and offset >= 0:
+        offset = min(offset, size_bytes)
+        length = min(length, size_bytes - offset)
     if offset < 0 or offset + length > size_bytes:
         raise range_missing(key, span, size_bytes)
     return offset, length

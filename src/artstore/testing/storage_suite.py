@@ -130,6 +130,11 @@ class StorageSuite:
             (Span(-3, 3), b"789"),
             (Span(-3, 1), b"7"),
             (Span(-10, 0), b""),
+            (Span(0, 11, or_less=True), b"0123456789"),
+            (Span(7, 2**26, or_less=True), b"789"),
+            (Span(0, 4, or_less=True), b"0123"),
+            (Span(10, 1, or_less=True), b""),
+            (Span(99, 1, or_less=True), b""),
         ],
     )
     def test_a_span_gives_exactly_its_bytes(
@@ -137,6 +142,12 @@ class StorageSuite:
     ) -> None:
         storage.create("a/digits", b"0123456789")
         assert storage.read("a/digits", span) == expected
+
+    def test_of_an_empty_value_there_is_nothing_or_less(self, storage: Storage) -> None:
+        storage.create("a/empty", b"")
+        span = Span(0, 100, or_less=True)
+        assert storage.read("a/empty", span) == b""
+        assert [bytes(data) for data in storage.read_many([("a/empty", span)] * 3)] == [b""] * 3
 
     @pytest.mark.parametrize(
         "span",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
+from artstore.catalog.guard import is_guarded_here
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.storage.protocol import Storage
 from artstore.transfer.concurrency import concurrency_for
@@ -60,6 +61,15 @@ class StorePlace:
         from artstore.packs.reader import PackReader
 
         return PackReader(self.storage)
+
+    @cached_property
+    def index_cache(self) -> Storage | None:
+        """Index segments of this store on this machine; None where the store itself lies here."""
+        if is_guarded_here(self.storage.url):
+            return None
+        from artstore.storage.local import LocalStorage
+
+        return LocalStorage(self.cache_directory / "segments" / self.store_id, sync=False)
 
     @cached_property
     def content_cache(self) -> ContentCache:

@@ -26,8 +26,9 @@ from artstore.manifests.reader import Manifest, root_key
 from artstore.manifests.tree import INLINE_REFS, RefFolder
 from artstore.manifests.writer import ManifestWriter
 from artstore.packs.builder import PackStream
-from artstore.packs.index import IndexView, encode_index, index_key, merge_index, open_index
+from artstore.packs.index import IndexView, encode_index, index_key, merge_index
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
+from artstore.packs.openindex import open_index, remember_segment
 from artstore.transfer.ingest import FreshChunk, Ingested
 from artstore.transfer.intake import Intake, LargeRead, Reused, WholeRead
 from artstore.transfer.journal import Journal, Leftover, leftovers
@@ -245,7 +246,9 @@ class Sending:
         if self._spec.dedup == "parent":
             return None
         project = self._spec.project if self._spec.dedup == "project" else None
-        self._index = open_index(self._place.storage, project=project)
+        self._index = open_index(
+            self._place.storage, project=project, cache=self._place.index_cache
+        )
         return self._index
 
     def is_spent_for_nothing(self) -> bool:
@@ -259,17 +262,19 @@ class Sending:
         self._uploads.submit(root, [data])
         if len(self._data):
             project = self._spec.project
-            index = encode_index(self._data.chunks(), project=project)
-            self._uploads.submit(index_key(self.push_id), [index])
-            self._merge_index()
+            self._submit_index(encode_index(self._data.chunks(), project=project), self.push_id)
+            merged = self._index and merge_index(self._index, project=project)
+            if merged:
+                self._submit_index(merged, clock.random_bytes(PUSH_ID_BYTES))
         # O1: nothing may name what is not durable.
         self._uploads.barrier()
         return root
 
-    def _merge_index(self) -> None:
-        merged = self._index and merge_index(self._index, project=self._spec.project)
-        if merged:
-            self._uploads.submit(index_key(clock.random_bytes(PUSH_ID_BYTES)), [merged])
+    def _submit_index(self, segment: bytes, number: bytes) -> None:
+        key, cache = index_key(number), self._place.index_cache
+        self._uploads.submit(key, [segment])
+        if cache is not None:
+            remember_segment(cache, key, segment)
 
     def uses(self) -> ContentUse:
         """What this push made and what it relies on, for the check against gc."""

@@ -20,7 +20,7 @@ from artstore.catalog.rollups import read_rolled
 from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.packs.locator import ChunkRef, pack_id_of_key
 from artstore.packs.reader import PackReader, decode_ref
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import Span, Storage
 
 __all__ = ["FilePart", "FindFiles", "SecondStore", "StoredChunks", "read_part", "read_value"]
 
@@ -64,9 +64,8 @@ def read_part(file: Path, offset_bytes: int, length_bytes: int) -> bytes | None:
 def read_value(storage: Storage, key: str, *, max_bytes: int) -> bytes | None:
     """A value if it is there and not too large to be one. Raises StorageError."""
     try:
-        if storage.stat(key).size_bytes > max_bytes:
-            return None
-        return storage.read(key)
+        data = storage.read(key, Span(0, max_bytes + 1, or_less=True))
+        return data if len(data) <= max_bytes else None
     except StorageError:
         raise
     except ArtstoreError:

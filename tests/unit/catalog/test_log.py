@@ -194,11 +194,18 @@ class NegativeCache(MemoryStorage):
 
     look_ups = 0
 
-    def stat(self, key):
+    def _look_up(self):
         self.look_ups -= 1
         if self.look_ups >= 0:
             raise NotFoundError("not seen yet", code="key-not-found")
+
+    def stat(self, key):
+        self._look_up()
         return super().stat(key)
+
+    def read(self, key, span=None):
+        self._look_up()
+        return super().read(key, span)
 
     def scan(self, prefix, *, after=""):
         # A listing looks at each key that it shows.

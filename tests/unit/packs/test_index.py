@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,17 +10,19 @@ from artstore import canonical, clock, names
 from artstore.columns import u32_column
 from artstore.digest import checksum64, digest_of
 from artstore.errors import ArtstoreError, DamagedDataError, NotFoundError, UnsupportedFormatError
-from artstore.packs import index
+from artstore.packs import openindex
 from artstore.packs.index import (
     INDEX_PREFIX,
     MERGE_COUNT,
+    IndexSegment,
     IndexView,
     decode_index,
     encode_index,
     index_key,
     merge_index,
-    open_index,
 )
+from artstore.packs.openindex import open_index, remember_segment
+from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
 from artstore.storage.protocol import Span
@@ -165,7 +168,7 @@ def test_a_hint_at_a_pack_that_is_not_listed_is_no_hint() -> None:
 # views --------------------------------------------------------------------------
 
 
-def segment_of(*chunks: Chunk, key: str, **options: object) -> index.IndexSegment:
+def segment_of(*chunks: Chunk, key: str, **options: object) -> IndexSegment:
     values = {"project": "p", **options}
     return decode_index(encode_index(chunks, **values), key=key)  # type: ignore[arg-type]
 
@@ -218,11 +221,51 @@ def test_the_index_costs_one_scan_and_one_read_a_segment() -> None:
     fill(storage, *"pppp")
     view = open_index(storage, project="p")
     counts = storage.snapshot()
-    assert (counts["scan"].calls, counts["read"].calls) == (1, 4)
+    assert (counts["scan"].calls, counts["read"].items) == (1, 4)
     assert [view.find(chunk(i)[0]) for i in range(4)] == [(PACK, i) for i in range(4)]
     storage.reset()
     view.find(chunk(9)[0])
     assert storage.snapshot()["read"].calls == 0
+
+
+def test_a_segment_is_fetched_once_where_it_can_be_kept(tmp_path: Path) -> None:
+    storage, cache = MeteredStorage(MemoryStorage()), LocalStorage(tmp_path, sync=False)
+    *old, last = fill(storage, *"p" * 20)
+    for key in old[:-1]:
+        remember_segment(cache, key, storage.read(key))
+    storage.reset()
+    view = open_index(storage, project="p", cache=cache)
+    assert storage.snapshot()["read"].items == 2
+    assert [view.find(chunk(i)[0]) for i in range(20)] == [(PACK, i) for i in range(20)]
+    storage.reset()
+    # One that is damaged on this machine is fetched anew, and kept.
+    (tmp_path / last).chmod(0o644)
+    (tmp_path / last).write_bytes(b"ARTIDX01 nonsense")
+    for fetched in (1, 0):
+        assert len(open_index(storage, project="p", cache=cache).segments) == 20
+        assert storage.snapshot()["read"].items == fetched
+        storage.reset()
+
+
+def test_segments_that_the_store_has_no_more_or_has_merged_are_not_kept(tmp_path: Path) -> None:
+    storage, cache = MemoryStorage(), LocalStorage(tmp_path, sync=False)
+    keys = fill(storage, *"p" * MERGE_COUNT)
+    merged = merge_index(open_index(storage, project="p", cache=cache), project="p")
+    assert merged is not None
+    last = f"index/{10**7:012x}-{PUSH.hex()}"
+    storage.create(last, merged)
+    storage.delete(keys[:3])
+    assert len(open_index(storage, project="p", cache=cache).segments) == 1
+    assert [info.key for info in cache.scan("index/")] == [last]
+
+
+def test_a_cache_that_cannot_be_written_costs_requests_and_no_more(tmp_path: Path) -> None:
+    storage = MeteredStorage(MemoryStorage())
+    fill(storage, *"pp")
+    (tmp_path / "index").write_bytes(b"a file where a directory should be")
+    for _ in range(2):
+        cache = LocalStorage(tmp_path, sync=False)
+        assert len(open_index(storage, project="p", cache=cache).segments) == 2
 
 
 def test_only_the_project_asked_for_is_looked_at() -> None:
@@ -297,7 +340,7 @@ def test_segments_of_other_projects_are_not_made_ones_own() -> None:
 def test_a_segment_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     storage = MeteredStorage(MemoryStorage())
     fill(storage, "p")
-    monkeypatch.setattr(index, "HELD_MAX_BYTES", 100)
+    monkeypatch.setattr(openindex, "HELD_MAX_BYTES", 100)
     assert open_index(storage, project=None).segments == []
     assert storage.snapshot()["read"].calls == 0
 
