@@ -65,6 +65,11 @@ The codes of single errors are in [error-codes.md](error-codes.md).
 | `ARTSTORE_URL` | the store: a URL, or a directory that is made at the first write |
 | `ARTSTORE_PROJECT` | the project of names without one |
 | `ARTSTORE_CACHE_DIR` | where the cache lies; else `artstore` in `XDG_CACHE_HOME` or `~/.cache` |
+| `ARTSTORE_JOBS` | as `--jobs`: requests at once, 1 to 256 |
+| `ARTSTORE_LIMIT_RATE` | as `--limit-rate`: bytes a second to and from the store |
+| `ARTSTORE_TRUSTED_REFERENCES` | URLs below which a pull follows references that it else refuses |
+| `ARTSTORE_EXPERIMENTAL` | schemes of stores to allow although no test has seen them: `gs`, `az` |
+| `AWS_*`, `HTTPS_PROXY`, ... | how a bucket is reached: [use a bucket](../how-to/use-a-bucket.md) |
 | `NO_COLOR` | no colours, if set to anything |
 | `XDG_CONFIG_HOME` | where your settings lie: `artstore/config.toml`; else `~/.config` |
 | `XDG_DATA_HOME` | where the default store lies: `artstore/store`; else `~/.local/share` |

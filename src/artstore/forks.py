@@ -9,12 +9,17 @@ before it uses them, and makes them anew when the number has changed.
 
 from __future__ import annotations
 
+# These two prepare for forks themselves when they are imported. Imported later, while
+# another thread waits to fork, they would be told of the end of a fork and not of its
+# beginning, and let go of locks that nobody took.
+import concurrent.futures.thread  # noqa: F401 - as above
+import logging  # noqa: F401 - as above
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final, Generic, TypeVar, overload
 
 __all__ = [
     "close_in_child",
@@ -23,8 +28,12 @@ __all__ = [
     "import_late",
     "is_child_of_fork",
     "keep_in_child",
+    "lazy_property",
     "new_lock",
 ]
+
+_Owner = TypeVar("_Owner")
+_Value = TypeVar("_Value")
 
 _LONGEST_WAIT_SECONDS: Final = 10.0
 """A fork waits no longer for `held_off`: better a child that may hang than a parent that does."""
@@ -102,6 +111,38 @@ def new_lock() -> threading.Lock:
     lock = threading.Lock()
     _locks.add(lock)
     return lock
+
+
+class lazy_property(Generic[_Owner, _Value]):  # noqa: N801 - used as a decorator
+    """
+    A property that is computed once and then kept in the instance.
+
+    Python 3.11 computes `functools.cached_property` under a lock of the class, for
+    which a child forked meanwhile waits for ever. Here there is none: of two threads
+    that come at once both compute, and both get what the first one kept.
+    """
+
+    def __init__(self, compute: Callable[[_Owner], _Value]) -> None:
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type[_Owner], name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> lazy_property[_Owner, _Value]: ...
+
+    @overload
+    def __get__(self, instance: _Owner, owner: Any = None) -> _Value: ...
+
+    def __get__(
+        self, instance: _Owner | None, owner: Any = None
+    ) -> lazy_property[_Owner, _Value] | _Value:
+        if instance is None:
+            return self
+        # From now on the instance answers by itself: this is not called again.
+        value: _Value = vars(instance).setdefault(self._name, self._compute(instance))
+        return value
 
 
 def close_in_child(descriptor: int) -> None:

@@ -214,12 +214,12 @@ def test_rclone_is_refused(
     check_is_refused(art, f"s3://{rclone.make_bucket()}/store")
 
 
+@pytest.mark.parametrize("scheme", ["s3", "fsspec+s3"])
 def test_a_store_for_one_writer_works_at_rclone(
-    art: Art, data: Path, rclone: S3Server, monkeypatch: pytest.MonkeyPatch
+    art: Art, data: Path, rclone: S3Server, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
-    # This one answers ranges with status 200, which obstore does not take.
     use(rclone, monkeypatch)
-    url = f"fsspec+s3://{rclone.make_bucket()}/store"
+    url = f"{scheme}://{rclone.make_bucket()}/store"
     assert check_is_refused(art, url) == {"create-only", "race"}
     art("init", url, "--single-writer")
     art("push", "data", "ds")

@@ -13,6 +13,9 @@ DOCS = ROOT / "docs"
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<info>.*)$")
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 _NOT_RUN = re.compile(r"^ *<!-- not run: (?P<reason>.+) -->$")
+_BUCKET = re.compile(
+    r"^<!-- run with: an S3 server that has (?P<name>[a-z0-9-]+) -->$", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(page, start, opening["info"].strip(), "\n".join(body) + "\n", not_run)
         not_run = None
         at += 1
+
+
+def bucket_of(page: Path) -> str | None:
+    """The bucket that a page takes for granted, of the server that its environment names."""
+    found = _BUCKET.search(page.read_text("utf-8"))
+    return found["name"] if found else None
 
 
 def without_blocks(page: Path) -> str:

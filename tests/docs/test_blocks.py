@@ -10,6 +10,9 @@ The blocks of one page share a directory, its environment and its Python names:
   any other must not;
 - `python` runs after the Python blocks above it.
 
+A page that needs a bucket names it in a comment, `<!-- run with: an S3 server that has
+team-bucket -->`: a server is started, and the environment leads there.
+
 A block that cannot run anywhere says why in a comment above it: `<!-- not run: why -->`.
 """
 
@@ -21,12 +24,14 @@ import re
 import shlex
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import DOCS, ROOT, Block, blocks
+from artstore.testing.servers import start_moto
+from tests.docs.pages import DOCS, ROOT, Block, blocks, bucket_of
 
 RUN = ("sh", "console", "python")
 PAGES = [
@@ -65,7 +70,7 @@ VARIES = (
 class Session:
     """One page: a directory in which its blocks run one after the other."""
 
-    def __init__(self, directory: Path, state: Path) -> None:
+    def __init__(self, directory: Path, state: Path, added: Mapping[str, str]) -> None:
         self.directory = directory
         self.state = state
         self.interpreter: subprocess.Popen[str] | None = None
@@ -83,6 +88,7 @@ class Session:
             "PYTHONPATH": str(ROOT / "src"),
             "USER": "you",
             "LOGNAME": "you",
+            **added,
         }
 
     def run(self, block: Block) -> None:
@@ -99,10 +105,13 @@ class Session:
                 )
 
     def shell(self, text: str, block: Block, *, fails: bool) -> str:
-        # Variables, the umask and the directory last until the end of the page.
+        # Variables, set and unset, the umask and the directory last until the end of the page.
         keep = shlex.quote(str(self.state / "shell"))
         save = f'(export -p; echo "umask $(umask)"; printf "cd %q\\n" "$PWD") > {keep}'
-        script = f"[ -e {keep} ] && . {keep}\ntrap {shlex.quote(save)} EXIT\nset -ea\n{text}"
+        forget = "unset $(compgen -e | grep -vx PATH)"
+        script = (
+            f"[ -e {keep} ] && {forget} && . {keep}\ntrap {shlex.quote(save)} EXIT\nset -ea\n{text}"
+        )
         return self.process(["bash", "-c", script], block, fails=fails)
 
     def python(self, block: Block) -> None:
@@ -174,7 +183,13 @@ def without_what_varies(text: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_does_what_it_says(page: Path, home: Path, tmp_path: Path) -> None:
-    with closing(Session(home / "work", tmp_path)) as session:
+    with ExitStack() as stack:
+        added: Mapping[str, str] = {}
+        if bucket := bucket_of(page):
+            server = stack.enter_context(start_moto())
+            server.make_bucket(bucket)
+            added = server.environ
+        session = stack.enter_context(closing(Session(home / "work", tmp_path, added)))
         for block in blocks(page):
             if block.info in RUN and block.not_run is None:
                 session.run(block)

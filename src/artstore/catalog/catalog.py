@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from artstore import clock, names
@@ -36,6 +35,7 @@ from artstore.errors import (
     NotFoundError,
     StorageError,
 )
+from artstore.forks import lazy_property
 from artstore.storage.protocol import Storage
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._followed: dict[str, FollowedLog[Fold]] = {}
 
-    @cached_property
+    @lazy_property
     def _upkeep(self) -> UpkeepLog:
         # Imported by whoever commits: a push that changes nothing saves 30 ms.
         from artstore.catalog.fences import UpkeepLog

@@ -27,6 +27,7 @@ ONE_WRITER: Final = (
 )
 _COLOURS: Final = {"ok": "green", "warning": "yellow", "unknown": "dim", "failed": "red"}
 _PACKAGES: Final = ("obstore", "fsspec", "s3fs", "botocore", "zstandard", "blake3")
+_PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,11 @@ def _variables() -> list[str]:
     """Names of variables that decide something here; their values may be secrets."""
     import os
 
-    return sorted(name for name in os.environ if name.startswith(("ARTSTORE_", "AWS_")))
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(("ARTSTORE_", "AWS_")) or name.upper() in _PROXY_VARIABLES
+    )
 
 
 def _lines(session: Session, look: _Look) -> Iterator[str]:

@@ -21,7 +21,17 @@ from artstore.errors import (
 )
 from artstore.storage.values import key_exists, key_not_found
 
-__all__ = ["Answer", "Asked", "Silence", "answer_error", "answer_of_body", "shown", "silence_error"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "Silence",
+    "answer_error",
+    "answer_of_body",
+    "order_error",
+    "shown",
+    "silence_error",
+    "unsuitable_error",
+]
 
 _SHOWN_CHARS: Final = 300
 
@@ -174,12 +184,7 @@ def answer_error(answer: Answer, asked: Asked) -> ArtstoreError:
             key=key,
         )
     if status == 501:
-        return StorageError(
-            f"{asked}: the endpoint does not know this request ({answer})",
-            code="storage-unsuitable",
-            hint="`art doctor` tries what a store needs",
-            key=key,
-        )
+        return unsuitable_error(asked, f"the endpoint does not know this request ({answer})")
     return StorageError(f"{asked}: {answer}", code="storage-failed", key=key)
 
 
@@ -212,6 +217,25 @@ def silence_error(silence: Silence, asked: Asked) -> StorageError:
         # False: nobody was ever there. See RetryingStorage.
         reached=asked.was_reached or silence.kind not in ("connect", "name"),
     )
+
+
+def unsuitable_error(asked: Asked, why: str) -> StorageError:
+    """The error for a server that does not do what a store needs; it is not tried again."""
+    return StorageError(
+        f"{asked}: {why}",
+        code="storage-unsuitable",
+        hint="`art doctor` tries what a store needs",
+        key=asked.key,
+    )
+
+
+def order_error(last: str, key: str, asked: Asked) -> StorageError:
+    """
+    The error for a listing that is not in order (S5), as those of directory buckets and s3rver.
+
+    A store would miss what is listed too early, and would miss it every time.
+    """
+    return unsuitable_error(asked, f"{key} is listed after {last}, and keys have to be in order")
 
 
 def _no_bucket(answer: Answer, asked: Asked) -> ArtstoreError:

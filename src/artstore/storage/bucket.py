@@ -36,8 +36,8 @@ _NOTHING_SET: Final = frozenset(
     }
 )
 _WITHOUT_GUARD: Final = (
-    "whoever has these credentials can replace values, with any other program; to have the "
-    "bucket refuse that, add the statement below to its policy"
+    "whoever has these credentials can replace values, with any other program; a bucket policy "
+    "can refuse that"
 )
 
 

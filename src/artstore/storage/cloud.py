@@ -14,10 +14,16 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, S3Store
 
 from artstore import limits, names
 from artstore._version import __version__
@@ -30,12 +36,15 @@ from artstore.storage.answers import (
     Silence,
     answer_error,
     answer_of_body,
+    order_error,
     shown,
     silence_error,
+    unsuitable_error,
 )
+from artstore.storage.credentials import find_access
 from artstore.storage.overlapping import Overlap, RequestOptions
 from artstore.storage.protocol import KeyInfo, Span, Value
-from artstore.storage.ranges import HttpRange, read_span
+from artstore.storage.ranges import HttpRange, KeptValues, NoRangeError, RangeReader
 from artstore.storage.values import (
     buffers_of,
     check_new_key,
@@ -59,12 +68,21 @@ _DELETE_COUNT: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """The bucket, opened: for quick requests, and for those with a large body."""
+    """
+    The bucket, opened: for quick requests, and for those with a large body.
+
+    Attributes:
+        refusals: why the keys could not be renewed, if they could not: within obstore
+            the error becomes text. obstore holds what gives it the keys, and Python
+            cannot see that it does: had that a way back to the storage, neither would
+            ever be freed.
+    """
 
     quick: ObjectStore
     patient: ObjectStore
     endpoint: str = ""
     region: str = ""
+    refusals: deque[ArtstoreError] = field(default_factory=lambda: deque(maxlen=1))
 
 
 class CloudStorage:
@@ -91,8 +109,8 @@ class CloudStorage:
         self._options = options or RequestOptions()
         self._opened: _Client | None = None
         self._overlap = Overlap(self._options)
+        self._ranges = RangeReader()
         self._lock = threading.Lock()
-        self._refused: ArtstoreError | None = None
         self._was_reached = False
 
     @property
@@ -107,22 +125,21 @@ class CloudStorage:
 
     def read(self, key: str, span: Span | None = None) -> bytes:
         """The bytes of `key`, or of a range of it. Errors as `Storage.read`."""
-        return self._read(key, span).tobytes()
+        return self._read(KeptValues(), key, span).tobytes()
 
-    def _read(self, key: str, span: Span | None) -> memoryview:
+    def _read(self, kept: KeptValues, key: str, span: Span | None) -> memoryview:
         """The same as obstore holds it: nothing is copied."""
         names.check_key(key)
-        return read_span(
+        return self._ranges.read(
             key,
             span,
             lambda asked: self._get(key, span, asked),
             lambda: self.stat(key).size_bytes,
+            kept,
         )
 
     def _get(self, key: str, span: Span | None, asked: HttpRange | None) -> tuple[memoryview, int]:
         """Bytes of one request, and the size of the whole value."""
-        import obstore
-
         client = self._client()
         with self._translated("read", key, span):
             result = obstore.get(client.quick, self._address.path(key), options=_options_of(asked))
@@ -137,12 +154,10 @@ class CloudStorage:
 
     def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
         """The answers to n reads in the order asked; up to `parallel_count` at once."""
-        return self._overlap.read_many(self._read, requests)
+        return self._overlap.read_many(partial(self._read, KeptValues()), requests)
 
     def stat(self, key: str) -> KeyInfo:
         """Size and time of `key`. Raises NotFoundError `key-not-found`."""
-        import obstore
-
         names.check_key(key)
         client = self._client()
         with self._translated("read", key):
@@ -163,8 +178,6 @@ class CloudStorage:
         self._overlap.create_many(self._put, items)
 
     def _put(self, key: str, value: Value) -> None:
-        import obstore
-
         if self._unguarded and self._exists(key):
             raise key_exists(self.url, key)
         client = self._client()
@@ -194,8 +207,6 @@ class CloudStorage:
         return self._scan(prefix, after)
 
     def _scan(self, prefix: str, after: str) -> Iterator[KeyInfo]:
-        import obstore
-
         client = self._client()
         # obstore lists directories: the rest of the prefix is where to start.
         directory = prefix[: prefix.rfind("/") + 1]
@@ -211,10 +222,13 @@ class CloudStorage:
             for page in pages:
                 for meta in page:
                     key = self._address.key(meta["path"])
+                    if key == last:  # rclone names a key twice that two have written at once
+                        continue
+                    if key < last:
+                        raise order_error(last, key, self._asked("list", prefix))
+                    last = key
                     if key.startswith(prefix):
                         if key > after:
-                            self._check_order(last, key)
-                            last = key
                             yield KeyInfo(key, int(meta["size"]), meta["last_modified"].timestamp())
                     elif key > prefix:
                         return
@@ -225,8 +239,6 @@ class CloudStorage:
         return self._scan_names(prefix)
 
     def _scan_names(self, prefix: str) -> Iterator[str]:
-        import obstore
-
         client = self._client()
         with self._translated("list", prefix):
             found = obstore.list_with_delimiter(
@@ -238,8 +250,6 @@ class CloudStorage:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove keys, up to 1,000 a request; absent ones are no error."""
-        import obstore
-
         # An endpoint may count a key that is named twice as an error.
         keys = list(dict.fromkeys(check_new_key(key) for key in keys))
         client = self._client() if keys else None
@@ -254,13 +264,8 @@ class CloudStorage:
     def _client(self) -> _Client:
         with self._lock:
             if self._opened is None:
-                self._opened = _OPENERS[self._address.scheme](
-                    self._address, self._options, self._note_refusal
-                )
+                self._opened = _OPENERS[self._address.scheme](self._address, self._options)
             return self._opened
-
-    def _note_refusal(self, error: ArtstoreError) -> None:
-        self._refused = error
 
     def _asked(self, doing: str, key: str) -> Asked:
         client = self._opened
@@ -274,28 +279,17 @@ class CloudStorage:
             was_reached=self._was_reached,
         )
 
-    def _check_order(self, last: str, key: str) -> None:
-        if key <= last:
-            # S5; directory buckets (S3 Express) list in no order at all.
-            raise silence_error(
-                Silence("unclear", f"{key} is listed after {last}"), self._asked("list", key)
-            )
-
     @contextmanager
     def _translated(self, doing: str, key: str, span: Span | None = None) -> Iterator[None]:
         """Let nothing of obstore out: its errors become ours."""
-        from obstore.exceptions import BaseError
-
         try:
             yield
             self._was_reached = True
         except (BaseError, OSError, ValueError) as error:
             if isinstance(error, ArtstoreError):
                 raise
-            if self._refused is not None:
-                # Renewing the keys failed within obstore, which wraps it up in text.
-                refused, self._refused = self._refused, None
-                raise refused from error
+            if self._opened is not None and self._opened.refusals:
+                raise self._opened.refusals.pop() from error
             asked, text = self._asked(doing, key), str(error)
             answer = _answer_in(text)
             if answer is None and isinstance(error, FileNotFoundError):
@@ -308,7 +302,7 @@ class CloudStorage:
                     key=key,
                 ) from error
             if answer is None:
-                raise silence_error(_silence_in(text), asked) from error
+                raise _error_without_answer(text, asked) from error
             self._was_reached = True
             if answer.status == 416 and span is not None:
                 raise range_missing(key, span, self.stat(key).size_bytes) from error
@@ -331,13 +325,7 @@ def _client_options(options: RequestOptions, *, send_large: bool) -> ClientConfi
     return settings
 
 
-def _open_s3(
-    address: BucketAddress, options: RequestOptions, on_refusal: Callable[[ArtstoreError], None]
-) -> _Client:
-    from obstore.store import S3Store
-
-    from artstore.storage.credentials import find_access
-
+def _open_s3(address: BucketAddress, options: RequestOptions) -> _Client:
     access = find_access(address.bucket)
     endpoint = access.endpoint
     if access.is_virtual_hosted:
@@ -355,7 +343,7 @@ def _open_s3(
     if access.keys is None:
         # Without a signature nothing else would tell the server what was sent.
         config["checksum_algorithm"] = "SHA256"
-    provider = None
+    provider, refusals = None, deque[ArtstoreError](maxlen=1)
     if (keys := access.keys) is not None:
         keys()  # what is wrong with them is told here
 
@@ -363,7 +351,7 @@ def _open_s3(
             try:
                 now = keys()
             except ArtstoreError as error:
-                on_refusal(error)
+                refusals.append(error)
                 raise
             return {
                 "access_key_id": now.access_key_id,
@@ -386,15 +374,15 @@ def _open_s3(
         )
 
     return _Client(
-        opened(send_large=False), opened(send_large=True), access.endpoint, access.region
+        opened(send_large=False),
+        opened(send_large=True),
+        access.endpoint,
+        access.region,
+        refusals,
     )
 
 
-def _open_gs(
-    address: BucketAddress, options: RequestOptions, _: Callable[[ArtstoreError], None]
-) -> _Client:
-    from obstore.store import GCSStore
-
+def _open_gs(address: BucketAddress, options: RequestOptions) -> _Client:
     def opened(*, send_large: bool) -> ObjectStore:
         return GCSStore(
             address.bucket,
@@ -405,11 +393,7 @@ def _open_gs(
     return _Client(opened(send_large=False), opened(send_large=True))
 
 
-def _open_az(
-    address: BucketAddress, options: RequestOptions, _: Callable[[ArtstoreError], None]
-) -> _Client:
-    from obstore.store import AzureStore
-
+def _open_az(address: BucketAddress, options: RequestOptions) -> _Client:
     def opened(*, send_large: bool) -> ObjectStore:
         return AzureStore(
             address.bucket,
@@ -460,6 +444,10 @@ def _startable(after: str) -> str:
 # --- what obstore says ------------------------------------------------------------
 
 _STATUS: Final = re.compile(r"non-2xx status code: (\d{3})[^:]*: ?(.*)", re.DOTALL)
+# As obstore shows its errors to programmers.
+_WRONG_RANGE: Final = re.compile(
+    r"source: (NotPartial|NoContentRange|ParseContentRange|InvalidContentRange|UnexpectedRange)\b"
+)
 _DELETE_FAILED: Final = re.compile(
     r"DeleteObjects request failed for key .*?: (.*) \(code: (\w+)\)"
 )
@@ -475,6 +463,17 @@ def _answer_in(text: str) -> Answer | None:
     if "redirect without LOCATION" in said:
         return Answer(301, "PermanentRedirect")
     return None
+
+
+def _error_without_answer(text: str, asked: Asked) -> Exception:
+    """The error for what obstore says itself."""
+    said = text.partition("\n\nDebug source:")[0]
+    found = _WRONG_RANGE.search(text)
+    if found is None:
+        return silence_error(_silence_in(text), asked)
+    if found[1] == "NotPartial":
+        return NoRangeError(said)
+    return unsuitable_error(asked, f"another range came than was asked for ({shown(said)})")
 
 
 def _silence_in(text: str) -> Silence:

@@ -17,11 +17,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
-from artstore import clock
+from artstore import clock, forks
 from artstore.errors import ArtstoreError, DeniedError, InvalidInputError
 
 __all__ = ["Access", "Keys", "find_access"]
 
+# The last one is for the first name of a host that is looked up.
+_LATE_MODULES: Final = ("botocore.exceptions", "botocore.session", "encodings.idna")
 _DEFAULT_REGION: Final = "us-east-1"
 _REFRESH_SECONDS: Final = 300
 """Keys that botocore renews by itself are asked for again after this time."""
@@ -148,6 +150,7 @@ def _constant(keys: Keys) -> Callable[[], Keys]:
 
 
 def _keys_of_botocore() -> Callable[[], Keys]:
+    forks.import_late(_LATE_MODULES)
     from botocore.exceptions import BotoCoreError
     from botocore.session import Session
 

@@ -8,6 +8,7 @@ import os
 import re
 from typing import Final
 
+from artstore import forks
 from artstore.errors import InvalidInputError
 from artstore.storage.local import LocalStorage
 from artstore.storage.protocol import Storage
@@ -19,6 +20,16 @@ SCHEMES: Final = ("file", "memory", "s3")
 
 EXPERIMENTAL: Final = ("gs", "az")
 """What it opens where ARTSTORE_EXPERIMENTAL lists it: no test has seen a real one."""
+
+# obstore and s3fs are loaded with these, and take up to a third of a second.
+_LATE_MODULES: Final = (
+    "artstore.storage.address",
+    "artstore.storage.forksafe",
+    "artstore.storage.retry",
+)
+_LATE_FOR_CLOUD: Final = ("artstore.storage.cloud",)
+# The second is for the first name of a host that is looked up.
+_LATE_FOR_REMOTE: Final = ("artstore.storage.remote", "encodings.idna")
 
 _EXPERIMENTAL_VARIABLE: Final = "ARTSTORE_EXPERIMENTAL"
 # Two letters at least: `c:` is a drive of another system, not a scheme.
@@ -64,7 +75,8 @@ def _open_elsewhere(url: str, scheme: str, *, unguarded: bool) -> Storage:
     if not is_fsspec and scheme not in ("s3", *EXPERIMENTAL):
         raise InvalidInputError(
             f"cannot open {url!r}: this release opens "
-            f"{', '.join(f'{name}://' for name in SCHEMES)} and plain directories",
+            f"{', '.join(f'{name}://' for name in SCHEMES)} and plain directories; "
+            f"{', '.join(f'{name}://' for name in EXPERIMENTAL)} and fsspec+... as an experiment",
             code="storage-scheme",
             scheme=scheme,
         )
@@ -72,6 +84,7 @@ def _open_elsewhere(url: str, scheme: str, *, unguarded: bool) -> Storage:
     if scheme not in ("s3", "fsspec+s3"):
         _check_allowed(scheme)
 
+    forks.import_late(_LATE_MODULES)
     from artstore.storage.address import parse_bucket_url
     from artstore.storage.forksafe import ForkSafeStorage
     from artstore.storage.retry import RetryingStorage
@@ -79,11 +92,13 @@ def _open_elsewhere(url: str, scheme: str, *, unguarded: bool) -> Storage:
     address = parse_bucket_url(url)
 
     def open_cloud() -> Storage:
+        forks.import_late(_LATE_FOR_CLOUD)
         from artstore.storage.cloud import CloudStorage
 
         return CloudStorage(address, unguarded=unguarded)
 
     def open_remote() -> Storage:
+        forks.import_late(_LATE_FOR_REMOTE)
         from artstore.storage.remote import RemoteStorage
 
         return RemoteStorage(address, unguarded=unguarded)

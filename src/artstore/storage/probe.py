@@ -24,6 +24,7 @@ from artstore.errors import (
     AlreadyExistsError,
     ArtstoreError,
     NotFoundError,
+    StorageError,
     UnavailableError,
 )
 from artstore.storage import durable
@@ -128,15 +129,12 @@ def _advised(findings: list[Finding], storage: Storage) -> list[Finding]:
     """The findings, with what to do about a server that does not do as S3 does."""
     if isinstance(storage, LocalStorage):
         return findings
-    hints = {}
-    if storage.url.startswith("s3://"):
-        hints["ranges"] = f"another client may understand this server: fsspec+{storage.url}"
     hint = "use a server that honours If-None-Match: *"
     if {finding.name for finding in findings if finding.verdict == "failed"} <= GUARDS:
         hint += (
             f", or make a store for one writer at a time: art init {storage.url} --single-writer"
         )
-    hints |= dict.fromkeys(GUARDS, hint)
+    hints = {"ranges": "use a server that answers ranges of bytes"} | dict.fromkeys(GUARDS, hint)
     return [
         replace(finding, hint=hints[finding.name])
         if finding.name in hints and finding.is_ok is False
@@ -305,8 +303,12 @@ def _clean(storage: Storage, directory: str, *, rounds: int) -> Finding:
     listed: list[str] = []
 
     def clean() -> str:
-        listed.extend(info.key for info in storage.scan(f"{directory}/"))
-        # A place may list in no order, and miss some.
+        try:
+            listed.extend(info.key for info in storage.scan(f"{directory}/"))
+        except StorageError as error:
+            # A listing that is out of order ends there: the rest of the keys is known.
+            if error.code != "storage-unsuitable":
+                raise
         keys = sorted({*listed, *_keys_written(directory, rounds)})
         storage.delete(keys)
         for key in keys:

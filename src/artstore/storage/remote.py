@@ -12,23 +12,37 @@ decides; they look first and write then, so that two writers could take one key.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
-from artstore import clock, names
+from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
+from fsspec.asyn import sync
+from s3fs import S3FileSystem  # type: ignore[import-untyped]
+
+from artstore import clock, forks, names
 from artstore._version import __version__
 from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, StorageError
 from artstore.storage.address import BucketAddress
-from artstore.storage.answers import Answer, Asked, Silence, answer_error, silence_error
+from artstore.storage.answers import (
+    Answer,
+    Asked,
+    Silence,
+    answer_error,
+    order_error,
+    silence_error,
+    unsuitable_error,
+)
 from artstore.storage.credentials import Access, find_access
 from artstore.storage.overlapping import Overlap, RequestOptions
 from artstore.storage.protocol import KeyInfo, Span, Value
-from artstore.storage.ranges import HttpRange, read_span
+from artstore.storage.ranges import HttpRange, KeptValues, NoRangeError, RangeReader
 from artstore.storage.values import (
     buffers_of,
     check_new_key,
@@ -36,9 +50,6 @@ from artstore.storage.values import (
     key_exists,
     range_missing,
 )
-
-if TYPE_CHECKING:
-    from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 __all__ = ["RemoteStorage"]
 
@@ -103,6 +114,7 @@ class RemoteStorage:
         self._unguarded = unguarded
         self._options = options or RequestOptions()
         self._overlap = Overlap(self._options)
+        self._ranges = RangeReader()
         self._lock = threading.Lock()
         self._opened: _Opened | None = None
         self._was_reached = False
@@ -119,25 +131,24 @@ class RemoteStorage:
 
     def read(self, key: str, span: Span | None = None) -> bytes:
         """The bytes of `key`, or of a range of it. Errors as `Storage.read`."""
-        return self._read(key, span).tobytes()
+        return self._read(KeptValues(), key, span).tobytes()
 
     def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
         """The answers to n reads in the order asked; up to `parallel_count` at once."""
-        return self._overlap.read_many(self._read, requests)
+        return self._overlap.read_many(partial(self._read, KeptValues()), requests)
 
-    def _read(self, key: str, span: Span | None) -> memoryview:
+    def _read(self, kept: KeptValues, key: str, span: Span | None) -> memoryview:
         names.check_key(key)
-        return read_span(
+        return self._ranges.read(
             key,
             span,
             lambda asked: self._get(key, span, asked),
             lambda: self.stat(key).size_bytes,
+            kept,
         )
 
     def _get(self, key: str, span: Span | None, asked: HttpRange | None) -> tuple[memoryview, int]:
         """Bytes of one request, and the size of the whole value."""
-        from fsspec.asyn import sync
-
         files = self._open().files
         extra = {} if asked is None else {"Range": str(asked)}
 
@@ -153,14 +164,26 @@ class RemoteStorage:
 
         with self._translated("read", key, span):
             data, answer = sync(files.loop, get)
-        told, size = answer.get("ContentRange", ""), int(answer["ContentLength"])
-        if asked is not None and not told:
-            raise silence_error(Silence("unclear", "all of a value"), self._asked("read", key))
+        size = int(answer["ContentLength"])
         if len(data) != size:
             raise silence_error(
                 Silence("cut", f"{len(data)} of {size} bytes"), self._asked("read", key)
             )
-        return memoryview(data), int(told.rpartition("/")[2]) if told else size
+        if asked is not None:
+            size = self._check_range(key, asked, answer.get("ContentRange", ""), len(data))
+        return memoryview(data), size
+
+    def _check_range(self, key: str, asked: HttpRange, told: str, length_bytes: int) -> int:
+        """Check that the range that came is the one asked; the size of the whole value."""
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", told)
+        if found is None:
+            raise NoRangeError
+        start, last, size = (int(number) for number in found.groups())
+        if (start, last + 1) != asked.within(size) or length_bytes != last + 1 - start:
+            raise unsuitable_error(
+                self._asked("read", key), f"{told} came when {asked} was asked for"
+            )
+        return size
 
     def stat(self, key: str) -> KeyInfo:
         """Size and time of `key`. Raises NotFoundError `key-not-found`."""
@@ -203,10 +226,15 @@ class RemoteStorage:
         return self._scan(prefix, after)
 
     def _scan(self, prefix: str, after: str) -> Iterator[KeyInfo]:
-        start = {"StartAfter": self._address.path(after)} if after else {}
+        start, last = {"StartAfter": self._address.path(after)} if after else {}, ""
         for page in self._pages(prefix, **start):
             for entry in page.get("Contents", ()):
                 key = self._address.key(entry["Key"])
+                if key == last:  # rclone names a key twice that two have written at once
+                    continue
+                if key < last:
+                    raise order_error(last, key, self._asked("list", prefix))
+                last = key
                 if key > after:
                     yield KeyInfo(key, int(entry["Size"]), entry["LastModified"].timestamp())
 
@@ -228,6 +256,11 @@ class RemoteStorage:
             page = self._call(
                 "list", prefix, "list_objects_v2", Prefix=self._address.path(prefix), **options
             )
+            if "IsTruncated" not in page:
+                # botocore takes anything for a listing, if only of nothing.
+                raise silence_error(
+                    Silence("unclear", "it is no listing"), self._asked("list", prefix)
+                )
             yield page
             if not page.get("IsTruncated"):
                 return
@@ -288,9 +321,6 @@ class RemoteStorage:
 
 
 def _open_files(bucket: str, options: RequestOptions) -> _Opened:
-    from fsspec.asyn import sync
-    from s3fs import S3FileSystem
-
     access = find_access(bucket)
     keys = access.keys() if access.keys else None
     style = "virtual" if access.is_virtual_hosted else "path"
@@ -309,7 +339,7 @@ def _open_files(bucket: str, options: RequestOptions) -> _Opened:
             "read_timeout": options.read_seconds,
             "max_pool_connections": options.parallel_count,
             "retries": {"total_max_attempts": 1, "mode": "standard"},
-            "http_session_cls": _session_that_asks_once(),
+            "http_session_cls": _AsksOnce,
             "user_agent_extra": f"artstore/{__version__}",
             # The SHA-256 of the body is in the signature, which every server checks; further
             # checksums are refused by some.
@@ -321,27 +351,25 @@ def _open_files(bucket: str, options: RequestOptions) -> _Opened:
         skip_instance_cache=True,
     )
     files.retries = 1
-    client = sync(files.loop, files.set_session)
+    # botocore imports what the service needs, in the thread of fsspec.
+    with forks.held_off():
+        client = sync(files.loop, files.set_session)
     client.meta.events.register_last("before-parameter-build.s3", _follow_no_redirect)
     return _Opened(files, access, keys.expires if keys else None)
 
 
-def _session_that_asks_once() -> type:
+class _AsksOnce(AIOHTTPSession):  # type: ignore[misc]
     """
     The HTTP of aiobotocore without the second attempt of aiohttp.
 
     aiohttp sends a PUT again when the connection breaks before the answer. The
     answer to the second one would be "exists", of a value that the first one made.
     """
-    from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
 
-    class Session(AIOHTTPSession):  # type: ignore[misc]
-        async def _get_session(self, proxy_url: Any) -> Any:
-            session = await super()._get_session(proxy_url)
-            session._retry_connection = False  # noqa: SLF001 - there is no public switch
-            return session
-
-    return Session
+    async def _get_session(self, proxy_url: Any) -> Any:
+        session = await super()._get_session(proxy_url)
+        session._retry_connection = False  # noqa: SLF001 - there is no public switch
+        return session
 
 
 def _follow_no_redirect(context: dict[str, Any], **_: Any) -> None:

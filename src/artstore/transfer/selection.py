@@ -5,9 +5,9 @@ Which entries of a version are meant: a prefix, globs, or all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final
 
+from artstore.forks import lazy_property
 from artstore.transfer.globs import GlobList, parse_globs
 
 __all__ = ["EVERYTHING", "Selection"]
@@ -38,7 +38,7 @@ class Selection:
             return False
         return not self.globs or self._patterns.decide_below(path)
 
-    @cached_property
+    @lazy_property
     def _patterns(self) -> GlobList:
         return parse_globs([f"/{glob.lstrip('/')}" for glob in self.globs], origin="--path")
 

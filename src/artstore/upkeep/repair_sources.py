@@ -8,7 +8,6 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from artstore.catalog.identity import read_identity
 from artstore.catalog.log import read_all
 from artstore.catalog.rollups import read_rolled
 from artstore.errors import ArtstoreError, DamagedDataError, StorageError
+from artstore.forks import lazy_property
 from artstore.packs.locator import ChunkRef, pack_id_of_key
 from artstore.packs.reader import PackReader, decode_ref
 from artstore.storage.protocol import Span, Storage
@@ -172,7 +172,7 @@ class SecondStore:
             self._logs[prefix] = entries_and_rolled(self.storage, prefix)
         return self._logs[prefix]
 
-    @cached_property
+    @lazy_property
     def packs(self) -> PackReader:
         """Reads its packs."""
         return PackReader(self.storage)

@@ -120,3 +120,62 @@ def test_modules_are_imported_early_only_when_somebody_could_fork_meanwhile(
     monkeypatch.setattr(threading, "active_count", lambda: 2)
     forks.import_late(["needed_late"])
     assert sys.modules.pop("needed_late")
+
+
+class Slow:
+    """Something whose property is being computed for as long as a test wants."""
+
+    def __init__(self) -> None:
+        self.computing, self.go_on = threading.Event(), threading.Event()
+        self.made: list[object] = []
+
+    @forks.lazy_property
+    def value(self) -> object:
+        """Told by the property too."""
+        self.computing.set()
+        self.go_on.wait(30)
+        self.made.append(object())
+        return self.made[-1]
+
+
+def test_a_lazy_property_is_computed_once_and_kept() -> None:
+    slow = Slow()
+    slow.go_on.set()
+    assert slow.value is slow.value
+    assert len(slow.made) == 1
+    assert isinstance(Slow.value, forks.lazy_property)
+    assert Slow.value.__doc__ == "Told by the property too."
+
+
+def test_two_threads_that_compute_a_lazy_property_at_once_get_the_same_value() -> None:
+    slow, got = Slow(), []
+    first = threading.Thread(target=lambda: got.append(slow.value))
+    first.start()
+    slow.computing.wait(30)
+    second = threading.Thread(target=lambda: got.append(slow.value))
+    second.start()
+    slow.go_on.set()
+    first.join()
+    second.join()
+    assert got[0] is got[1] is slow.value
+
+
+def test_a_child_forked_while_a_lazy_property_is_computed_computes_its_own() -> None:
+    parents, childs = Slow(), Slow()
+    childs.go_on.set()
+    worker = threading.Thread(target=lambda: parents.value)
+    worker.start()
+    parents.computing.wait(30)
+    try:
+        assert ChildProcess(lambda: childs.value is not None).result() is True
+    finally:
+        parents.go_on.set()
+        worker.join()
+
+
+def test_what_prepares_for_forks_itself_is_imported_before_any_fork() -> None:
+    program = (
+        "import sys; from artstore import forks\n"
+        "assert {'logging', 'concurrent.futures.thread'} <= sys.modules.keys()"
+    )
+    assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", program]) == 0

@@ -25,7 +25,7 @@ __all__ = ["s3rver_missing", "start_s3rver"]
 
 _VERSION = "3.7.1"
 _KEYS = ("S3RVER", "S3RVER")
-_INSTALL_SECONDS = 240
+_INSTALL_SECONDS = 90
 
 
 def s3rver_missing() -> str | None:
