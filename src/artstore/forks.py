@@ -22,13 +22,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, Generic, TypeVar, overload
 
 __all__ = [
+    "LazyValue",
     "close_in_child",
     "generation",
     "held_off",
     "import_late",
     "is_child_of_fork",
     "keep_in_child",
-    "lazy_property",
     "new_lock",
 ]
 
@@ -113,7 +113,7 @@ def new_lock() -> threading.Lock:
     return lock
 
 
-class lazy_property(Generic[_Owner, _Value]):  # noqa: N801 - used as a decorator
+class LazyValue(Generic[_Owner, _Value]):
     """
     A property that is computed once and then kept in the instance.
 
@@ -130,14 +130,14 @@ class lazy_property(Generic[_Owner, _Value]):  # noqa: N801 - used as a decorato
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: Any = None) -> lazy_property[_Owner, _Value]: ...
+    def __get__(self, instance: None, owner: Any = None) -> LazyValue[_Owner, _Value]: ...
 
     @overload
     def __get__(self, instance: _Owner, owner: Any = None) -> _Value: ...
 
     def __get__(
         self, instance: _Owner | None, owner: Any = None
-    ) -> lazy_property[_Owner, _Value] | _Value:
+    ) -> LazyValue[_Owner, _Value] | _Value:
         if instance is None:
             return self
         # From now on the instance answers by itself: this is not called again.

@@ -16,7 +16,21 @@ from tests.cli.conftest import Art
 
 ROOT = Path(__file__).resolve().parents[2]
 ISSUED = [
-    *("init", "push", "pull", "ls", "show", "log", "cat", "diff", "alias", "tag", "rm", "restore"),
+    *(
+        "init",
+        "push",
+        "pull",
+        "ls",
+        "show",
+        "log",
+        "cat",
+        "diff",
+        "doctor",
+        "alias",
+        "tag",
+        "rm",
+        "restore",
+    ),
     *("verify", "check", "du", "cache", "config", "completion", "demo"),
 ]
 

@@ -35,7 +35,7 @@ from artstore.errors import (
     NotFoundError,
     StorageError,
 )
-from artstore.forks import lazy_property
+from artstore.forks import LazyValue
 from artstore.storage.protocol import Storage
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Catalog:
         self._lock = threading.Lock()
         self._followed: dict[str, FollowedLog[Fold]] = {}
 
-    @lazy_property
+    @LazyValue
     def _upkeep(self) -> UpkeepLog:
         # Imported by whoever commits: a push that changes nothing saves 30 ms.
         from artstore.catalog.fences import UpkeepLog

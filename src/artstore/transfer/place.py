@@ -13,7 +13,7 @@ from artstore import clock
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.guard import is_guarded_here
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.forks import lazy_property
+from artstore.forks import LazyValue
 from artstore.storage.protocol import Storage
 from artstore.transfer.concurrency import concurrency_for
 from artstore.transfer.statcache import StatCache
@@ -55,14 +55,14 @@ class StorePlace:
         self._cache_max_bytes = cache_max_bytes
         self.concurrency = concurrency_for(storage.url, jobs)
 
-    @lazy_property
+    @LazyValue
     def packs(self) -> PackReader:
         """Reads chunks."""
         from artstore.packs.reader import PackReader
 
         return PackReader(self.storage)
 
-    @lazy_property
+    @LazyValue
     def index_cache(self) -> Storage | None:
         """Index segments of this store on this machine; None where the store itself lies here."""
         if is_guarded_here(self.storage.url):
@@ -71,14 +71,14 @@ class StorePlace:
 
         return LocalStorage(self.cache_directory / "segments" / self.store_id, sync=False)
 
-    @lazy_property
+    @LazyValue
     def content_cache(self) -> ContentCache:
         """Read-only whole files, for checkouts by link only."""
         from artstore.transfer.contentcache import ContentCache
 
         return ContentCache(self.cache_directory, self._cache_max_bytes)
 
-    @lazy_property
+    @LazyValue
     def fetched(self) -> FetchedContent:
         """What references had when they were fetched."""
         from artstore.transfer.fetched import FetchedContent

@@ -14,7 +14,7 @@ from typing import Final
 from artstore import clock
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError, StateError, UnsupportedFormatError
-from artstore.forks import lazy_property
+from artstore.forks import LazyValue
 from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
 from artstore.manifests.reader import Manifest
 from artstore.transfer.checkouts import Checkout, Checkouts
@@ -136,7 +136,7 @@ class _Pull:
         self._warnings: list[str] = []
         self._read_bytes = 0
 
-    @lazy_property
+    @LazyValue
     def _manifest(self) -> Manifest:
         return self._place.manifest(self._version)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from artstore.forks import lazy_property
+from artstore.forks import LazyValue
 from artstore.transfer.globs import GlobList, parse_globs
 
 __all__ = ["EVERYTHING", "Selection"]
@@ -38,7 +38,7 @@ class Selection:
             return False
         return not self.globs or self._patterns.decide_below(path)
 
-    @lazy_property
+    @LazyValue
     def _patterns(self) -> GlobList:
         return parse_globs([f"/{glob.lstrip('/')}" for glob in self.globs], origin="--path")
 

@@ -17,7 +17,7 @@ from artstore.catalog.identity import read_identity
 from artstore.catalog.log import read_all
 from artstore.catalog.rollups import read_rolled
 from artstore.errors import ArtstoreError, DamagedDataError, StorageError
-from artstore.forks import lazy_property
+from artstore.forks import LazyValue
 from artstore.packs.locator import ChunkRef, pack_id_of_key
 from artstore.packs.reader import PackReader, decode_ref
 from artstore.storage.protocol import Span, Storage
@@ -172,7 +172,7 @@ class SecondStore:
             self._logs[prefix] = entries_and_rolled(self.storage, prefix)
         return self._logs[prefix]
 
-    @lazy_property
+    @LazyValue
     def packs(self) -> PackReader:
         """Reads its packs."""
         return PackReader(self.storage)

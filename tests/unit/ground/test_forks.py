@@ -129,7 +129,7 @@ class Slow:
         self.computing, self.go_on = threading.Event(), threading.Event()
         self.made: list[object] = []
 
-    @forks.lazy_property
+    @forks.LazyValue
     def value(self) -> object:
         """Told by the property too."""
         self.computing.set()
@@ -143,7 +143,7 @@ def test_a_lazy_property_is_computed_once_and_kept() -> None:
     slow.go_on.set()
     assert slow.value is slow.value
     assert len(slow.made) == 1
-    assert isinstance(Slow.value, forks.lazy_property)
+    assert isinstance(Slow.value, forks.LazyValue)
     assert Slow.value.__doc__ == "Told by the property too."
 
 
