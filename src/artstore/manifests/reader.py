@@ -80,6 +80,8 @@ class Manifest:
         self._root = root
         self._packs = packs
         self._where = where
+        self._kept: dict[bytes, bytes] = {}
+        self._keep_bytes = 0
         self._parts = self._checked_parts()
         self._first_paths = [part.first_path for part in self._parts]
 
@@ -134,6 +136,10 @@ class Manifest:
     def segment_refs(self) -> list[ChunkRef]:
         """Where the segments lie; none when they travel inside the root."""
         return [part.ref for part in self._parts if part.ref is not None]
+
+    def keep_segments(self, max_bytes: int) -> None:
+        """Keep the first segments read from now on, up to `max_bytes`, for reading them again."""
+        self._keep_bytes = max_bytes
 
     def list_refs(self) -> list[ChunkRef]:
         """Where the lists of segments lie, for versions of more than 4 M entries."""
@@ -282,13 +288,29 @@ class Manifest:
                 pending += [(child, level - 1) for child in below]
 
     def _read_parts(self, parts: list[_Part]) -> Iterator[list[Entry]]:
-        stored = self._packs.chunks(part.ref for part in parts if part.ref is not None)
-        for part in parts:
-            data = part.data if part.data is not None else bytes(next(stored))
+        here = [
+            part.data if part.ref is None else self._kept.get(part.ref.digest) for part in parts
+        ]
+        missing = [
+            part.ref
+            for part, data in zip(parts, here, strict=True)
+            if part.ref is not None and data is None
+        ]
+        stored = zip(missing, self._packs.chunks(missing), strict=True)
+        for part, found in zip(parts, here, strict=True):
+            data = self._keep(*next(stored)) if found is None else found
             entries = decode_segment(data, where=self._where)
             if len(entries) != part.entry_count or entries[0].path != part.first_path:
                 raise self._damaged(f"the segment at {part.first_path!r} is another one")
             yield entries
+
+    def _keep(self, ref: ChunkRef, buffer: Buffer) -> bytes:
+        data = bytes(buffer)
+        # Two threads may count one segment twice: then one less is kept.
+        if len(data) <= self._keep_bytes and ref.digest not in self._kept:
+            self._keep_bytes -= len(data)
+            self._kept[ref.digest] = data
+        return data
 
     def _damaged(self, found: str) -> DamagedDataError:
         return DamagedDataError(

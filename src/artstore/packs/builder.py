@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from artstore import limits
 from artstore.digest import Buffer, digest_of
+from artstore.packs.digesttable import DigestTable
 from artstore.packs.format import (
     HEADER,
     KIND_FILE,
@@ -97,7 +98,9 @@ class PackStream:
         target_bytes: int = limits.PACK_TARGET_BYTES,
     ) -> None:
         self.resolved = resolved
-        self._places: dict[bytes, int] = {}
+        self._digests = DigestTable()
+        # By the number of the digest: the place where it lay first.
+        self._places = array("Q")
         self._packs: list[_OpenColumns] = []
         self._submit = submit
         self._push_id = push_id
@@ -109,10 +112,10 @@ class PackStream:
 
     def find(self, digest: bytes) -> ChunkRef | None:
         """Where this stream has put a chunk already, or None."""
-        place = self._places.get(digest)
-        if place is None:
+        number = self._digests.find(digest)
+        if number is None:
             return None
-        pack, ordinal = divmod(place, limits.PACK_CHUNK_COUNT)
+        pack, ordinal = divmod(self._places[number], limits.PACK_CHUNK_COUNT)
         columns = self._packs[pack]
         plain = columns.plain[ordinal]
         return ChunkRef(
@@ -128,7 +131,7 @@ class PackStream:
 
     def chunks(self) -> Iterator[tuple[bytes, bytes, int]]:
         """(digest, pack id, ordinal) of every chunk; only when all packs are closed."""
-        for digest, place in self._places.items():
+        for digest, place in zip(self._digests, self._places, strict=True):
             pack, ordinal = divmod(place, limits.PACK_CHUNK_COUNT)
             yield digest, self.resolved[self._packs[pack].placeholder], ordinal
 
@@ -156,7 +159,8 @@ class PackStream:
         columns.stored.append(len(stored))
         columns.plain.append(plain_bytes)
         columns.codecs.append(codec)
-        self._places.setdefault(digest, (len(self._packs) - 1) * limits.PACK_CHUNK_COUNT + ordinal)
+        if self._digests.add(digest) == len(self._places):
+            self._places.append((len(self._packs) - 1) * limits.PACK_CHUNK_COUNT + ordinal)
         span = plain_bytes if span_bytes is None else span_bytes
         return ChunkRef(
             digest, columns.placeholder, ordinal, offset, len(stored), plain_bytes, codec, span

@@ -19,11 +19,11 @@ docs/format/index.md.
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
 
@@ -127,40 +127,53 @@ def encode_index(
     replaces: Sequence[str] = (),
 ) -> bytes:
     """(digest, pack, ordinal) in any order -> bytes; of equal digests the first is kept."""
-    # One record of 40 bytes a chunk and nothing else: a push of 1 M files has as many.
     numbers: dict[bytes, int] = {}
-    records = [
-        digest + _PLACE.pack(numbers.setdefault(pack, len(numbers)), ordinal)
-        for digest, pack, ordinal in chunks
-    ]
-    records.sort(key=itemgetter(slice(DIGEST_BYTES)))
-    kept = [
-        record
-        for before, record in zip(chain((b"",), records), records, strict=False)
-        if record[:DIGEST_BYTES] != before[:DIGEST_BYTES]
-    ]
-    del records
+    # 40 bytes a chunk and nothing else: a push of 1 M files has as many.
+    unsorted = [bytearray() for _ in range(_FANOUT)]
+    for digest, pack, ordinal in chunks:
+        place = _PLACE.pack(numbers.setdefault(pack, len(numbers)), ordinal)
+        unsorted[digest[0]] += digest + place
+    counts: list[int] = []
+    digests, pack_numbers, ordinals = bytearray(), array("I"), array("I")
+    for records in unsorted:
+        for record in _sorted_once(records):
+            digests += record[:DIGEST_BYTES]
+            number, ordinal = _PLACE.unpack_from(record, DIGEST_BYTES)
+            pack_numbers.append(number)
+            ordinals.append(ordinal)
+        counts.append(len(ordinals))
+        records.clear()
     # In order of first use: the bytes do not tell in which order chunks were given.
-    used = list(dict.fromkeys(record[DIGEST_BYTES:-4] for record in kept))
+    used = list(dict.fromkeys(pack_numbers))
     packs = list(numbers)
     renumbered = {number: at for at, number in enumerate(used)}
-    by_first_byte = Counter(record[0] for record in kept)
-    counts = list(accumulate(by_first_byte[value] for value in range(_FANOUT)))
     header = canonical.encode(
         {"format": _FORMAT, "project": project, "level": level, "replaces": list(replaces)}
     )
     body = b"".join(
         (
-            _HEAD.pack(_MAGIC, len(header), len(used), len(kept)),
+            _HEAD.pack(_MAGIC, len(header), len(used), len(ordinals)),
             header,
-            *[packs[int.from_bytes(number, "big")] for number in used],
+            *[packs[number] for number in used],
             u32_column(counts),
-            b"".join([record[:DIGEST_BYTES] for record in kept]),
-            u32_column([renumbered[record[DIGEST_BYTES:-4]] for record in kept]),
-            u32_column([int.from_bytes(record[-4:], "big") for record in kept]),
+            digests,
+            u32_column(renumbered[number] for number in pack_numbers),
+            u32_column(ordinals),
         )
     )
     return body + checksum64(body)
+
+
+def _sorted_once(records: bytearray) -> Iterator[bytes]:
+    """Records in the order of their digests; of equal ones the first that was given."""
+    width = DIGEST_BYTES + _PLACE.size
+    parted = [bytes(records[at : at + width]) for at in range(0, len(records), width)]
+    parted.sort(key=itemgetter(slice(DIGEST_BYTES)))
+    last = b""
+    for record in parted:
+        if not last or record[:DIGEST_BYTES] != last[:DIGEST_BYTES]:
+            yield record
+        last = record
 
 
 def decode_index(data: bytes, *, key: str) -> IndexSegment:

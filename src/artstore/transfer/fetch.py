@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -83,7 +83,7 @@ class Fetcher:
         self._read_bytes_lock = threading.Lock()
         self.read_bytes = 0
 
-    def run(self, entries: Sequence[Entry]) -> None:
+    def run(self, entries: Iterable[Entry]) -> None:
         """
         Write all entries; on an error what was begun is finished or undone, then it is raised.
 
