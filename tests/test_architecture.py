@@ -54,6 +54,7 @@ FENCES: dict[str, tuple[str, ...]] = {
     "duckdb": ("tables/query*.py",),
     "fsspec": ("storage/remote.py", "references/*", "integrations/*"),
     "ibis": ("tables/query*.py",),
+    "numpy": ("media/*", "tables/*"),
     "obstore": ("storage/cloud.py",),
     "PIL": ("media/*",),
     "pyarrow": ("manifests/*", "tables/*"),

@@ -52,3 +52,9 @@ READ_GAP_BYTES: Final = 64 * KIB
 """Two ranges of one pack closer than this are fetched as one."""
 CACHE_MAX_BYTES: Final = 10 * 1024 * MIB
 """Default cap of the local content cache."""
+IMAGE_MAX_PIXELS: Final = 268_435_456
+"""16,384 x 16,384: up to 1 GiB when decoded. A header that claims more is refused unread."""
+IMAGE_MAX_SIDE_PIXELS: Final = 65_500
+"""JPEG ends at 65,535 and its encoders a little before."""
+HISTOGRAM_BIN_COUNT: Final = 512
+"""A histogram travels inside a row; more bins are a column of their own."""

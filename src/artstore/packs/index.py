@@ -19,17 +19,16 @@ docs/format/index.md.
 from __future__ import annotations
 
 import struct
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from operator import itemgetter
 from typing import Any, Final
 
 from artstore import canonical, clock
 from artstore.columns import u32_column, u32_values
-from artstore.digest import DIGEST_BYTES, checksum64
+from artstore.digest import DIGEST_BYTES, Buffer, checksum64
 from artstore.errors import DamagedDataError, UnsupportedFormatError
 from artstore.packs.locator import PACK_ID_BYTES
 
@@ -55,6 +54,8 @@ MERGE_MAX_CHUNKS: Final = 4_000_000
 _MAGIC: Final = b"ARTIDX01"
 _HEAD: Final = struct.Struct("<8sIII")
 _PLACE: Final = struct.Struct(">II")
+_RECORD_BYTES: Final = DIGEST_BYTES + _PLACE.size
+"""A chunk while a segment is made: digest, pack, ordinal."""
 _FORMAT: Final = 1
 _FANOUT: Final = 256
 _CHECKSUM_BYTES: Final = 8
@@ -128,52 +129,72 @@ def encode_index(
 ) -> bytes:
     """(digest, pack, ordinal) in any order -> bytes; of equal digests the first is kept."""
     numbers: dict[bytes, int] = {}
-    # 40 bytes a chunk and nothing else: a push of 1 M files has as many.
-    unsorted = [bytearray() for _ in range(_FANOUT)]
+    # 40 bytes a chunk and little else: a push of 1 M files has as many.
+    buckets: list[Buffer] = [bytearray() for _ in range(_FANOUT)]
     for digest, pack, ordinal in chunks:
         place = _PLACE.pack(numbers.setdefault(pack, len(numbers)), ordinal)
-        unsorted[digest[0]] += digest + place
-    counts: list[int] = []
-    digests, pack_numbers, ordinals = bytearray(), array("I"), array("I")
-    for records in unsorted:
-        for record in _sorted_once(records):
-            digests += record[:DIGEST_BYTES]
-            number, ordinal = _PLACE.unpack_from(record, DIGEST_BYTES)
-            pack_numbers.append(number)
-            ordinals.append(ordinal)
-        counts.append(len(ordinals))
-        records.clear()
+        bucket = buckets[digest[0]]
+        assert isinstance(bucket, bytearray)
+        bucket += digest + place
     # In order of first use: the bytes do not tell in which order chunks were given.
-    used = list(dict.fromkeys(pack_numbers))
+    renumbered: dict[int, int] = {}
+    counts: list[int] = []
+    for at, bucket in enumerate(buckets):
+        records = _sorted_once(bucket)
+        for record in records:
+            renumbered.setdefault(_PLACE.unpack_from(record, DIGEST_BYTES)[0], len(renumbered))
+        buckets[at] = b"".join(records)
+        counts.append(len(records))
     packs = list(numbers)
-    renumbered = {number: at for at, number in enumerate(used)}
     header = canonical.encode(
         {"format": _FORMAT, "project": project, "level": level, "replaces": list(replaces)}
     )
-    body = b"".join(
+    head = b"".join(
         (
-            _HEAD.pack(_MAGIC, len(header), len(used), len(ordinals)),
+            _HEAD.pack(_MAGIC, len(header), len(renumbered), sum(counts)),
             header,
-            *[packs[number] for number in used],
-            u32_column(counts),
-            digests,
-            u32_column(renumbered[number] for number in pack_numbers),
-            u32_column(ordinals),
+            *[packs[number] for number in renumbered],
+            u32_column(accumulate(counts)),
         )
     )
-    return body + checksum64(body)
+    return _with_columns(head, buckets, sum(counts), renumbered)
 
 
-def _sorted_once(records: bytearray) -> Iterator[bytes]:
+def _with_columns(
+    head: bytes, buckets: list[Buffer], count: int, renumbered: dict[int, int]
+) -> bytes:
+    """The segment; buckets are let go one by one while their records are copied into it."""
+    segment = bytearray(len(head) + count * (DIGEST_BYTES + 8))
+    segment[: len(head)] = head
+    digest_at = len(head)
+    pack_at = digest_at + count * DIGEST_BYTES
+    ordinal_at = pack_at + 4 * count
+    for at, bucket in enumerate(buckets):
+        records = [bucket[i : i + _RECORD_BYTES] for i in range(0, len(bucket), _RECORD_BYTES)]
+        buckets[at] = b""
+        places = [_PLACE.unpack_from(record, DIGEST_BYTES) for record in records]
+        for start, column in (
+            (digest_at, b"".join(record[:DIGEST_BYTES] for record in records)),
+            (pack_at, u32_column(renumbered[number] for number, _ in places)),
+            (ordinal_at, u32_column(ordinal for _, ordinal in places)),
+        ):
+            segment[start : start + len(column)] = column
+        digest_at += DIGEST_BYTES * len(records)
+        pack_at += 4 * len(records)
+        ordinal_at += 4 * len(records)
+    segment += checksum64(segment)
+    return bytes(segment)
+
+
+def _sorted_once(bucket: Buffer) -> list[bytes]:
     """Records in the order of their digests; of equal ones the first that was given."""
-    width = DIGEST_BYTES + _PLACE.size
-    parted = [bytes(records[at : at + width]) for at in range(0, len(records), width)]
-    parted.sort(key=itemgetter(slice(DIGEST_BYTES)))
-    last = b""
-    for record in parted:
-        if not last or record[:DIGEST_BYTES] != last[:DIGEST_BYTES]:
-            yield record
-        last = record
+    records = [bytes(bucket[i : i + _RECORD_BYTES]) for i in range(0, len(bucket), _RECORD_BYTES)]
+    records.sort(key=itemgetter(slice(DIGEST_BYTES)))
+    return [
+        record
+        for before, record in zip(chain((b"",), records), records, strict=False)
+        if record[:DIGEST_BYTES] != before[:DIGEST_BYTES]
+    ]
 
 
 def decode_index(data: bytes, *, key: str) -> IndexSegment:

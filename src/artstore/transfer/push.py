@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TYPE", "PushOutcome", "push"]
 
 DEFAULT_TYPE: Final = "dataset"
-_KEPT_ITEMS: Final = 200_000
+_KEPT_ITEMS: Final = 100_000
 """Items of the first walk that are kept for the second; more are walked twice."""
 
 
