@@ -13,12 +13,11 @@ answer means.
 from __future__ import annotations
 
 import re
-import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import obstore
@@ -27,32 +26,23 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from artstore import limits, names
 from artstore._version import __version__
-from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, InvalidInputError, StorageError
 from artstore.storage.address import BucketAddress
 from artstore.storage.answers import (
     Answer,
     Asked,
     Silence,
-    answer_error,
     answer_of_body,
-    order_error,
     shown,
     silence_error,
     unsuitable_error,
 )
+from artstore.storage.bucketstorage import BucketStorage
 from artstore.storage.credentials import find_access
-from artstore.storage.overlapping import Overlap, RequestOptions
+from artstore.storage.overlapping import RequestOptions
 from artstore.storage.protocol import KeyInfo, Span, Value
-from artstore.storage.ranges import HttpRange, KeptValues, NoRangeError, RangeReader
-from artstore.storage.values import (
-    buffers_of,
-    check_new_key,
-    check_prefix,
-    key_exists,
-    range_missing,
-    size_of,
-)
+from artstore.storage.ranges import HttpRange, NoRangeError
+from artstore.storage.values import buffers_of, check_new_key, size_of
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -85,7 +75,7 @@ class _Client:
     refusals: deque[ArtstoreError] = field(default_factory=lambda: deque(maxlen=1))
 
 
-class CloudStorage:
+class CloudStorage(BucketStorage):
     """
     Values as objects of a bucket. Touches nothing until it is used.
 
@@ -104,39 +94,10 @@ class CloudStorage:
         unguarded: bool = False,
         options: RequestOptions | None = None,
     ) -> None:
-        self._address = address
-        self._unguarded = unguarded
-        self._options = options or RequestOptions()
+        super().__init__(address, unguarded=unguarded, options=options)
         self._opened: _Client | None = None
-        self._overlap = Overlap(self._options)
-        self._ranges = RangeReader()
-        self._lock = threading.Lock()
-        self._was_reached = False
-
-    @property
-    def url(self) -> str:
-        """`s3://bucket/prefix`."""
-        return self._address.url
-
-    def __repr__(self) -> str:
-        return f"CloudStorage({self.url!r})"
 
     # --- reading ------------------------------------------------------------------
-
-    def read(self, key: str, span: Span | None = None) -> bytes:
-        """The bytes of `key`, or of a range of it. Errors as `Storage.read`."""
-        return self._read(KeptValues(), key, span).tobytes()
-
-    def _read(self, kept: KeptValues, key: str, span: Span | None) -> memoryview:
-        """The same as obstore holds it: nothing is copied."""
-        names.check_key(key)
-        return self._ranges.read(
-            key,
-            span,
-            lambda asked: self._get(key, span, asked),
-            lambda: self.stat(key).size_bytes,
-            kept,
-        )
 
     def _get(self, key: str, span: Span | None, asked: HttpRange | None) -> tuple[memoryview, int]:
         """Bytes of one request, and the size of the whole value."""
@@ -152,10 +113,6 @@ class CloudStorage:
             )
         return data, size
 
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
-        """The answers to n reads in the order asked; up to `parallel_count` at once."""
-        return self._overlap.read_many(partial(self._read, KeptValues()), requests)
-
     def stat(self, key: str) -> KeyInfo:
         """Size and time of `key`. Raises NotFoundError `key-not-found`."""
         names.check_key(key)
@@ -166,20 +123,7 @@ class CloudStorage:
 
     # --- creating -----------------------------------------------------------------
 
-    def create(self, key: str, value: Value) -> None:
-        """Store `value` under a new key, in one request. Errors as `Storage.create`."""
-        check_new_key(key)
-        self._put(key, value)
-
-    def create_many(self, items: Sequence[tuple[str, Value]]) -> None:
-        """Store n values, up to `parallel_count` at once. On an error any of them may exist."""
-        for key, _ in items:
-            check_new_key(key)
-        self._overlap.create_many(self._put, items)
-
     def _put(self, key: str, value: Value) -> None:
-        if self._unguarded and self._exists(key):
-            raise key_exists(self.url, key)
         client = self._client()
         # Each part goes to the socket from where it lies.
         parts = [memoryview(part).cast("B") for part in buffers_of(value)]
@@ -192,26 +136,13 @@ class CloudStorage:
                 use_multipart=False,
             )
 
-    def _exists(self, key: str) -> bool:
-        try:
-            self.stat(key)
-        except LookupError:
-            return False
-        return True
-
     # --- listing and deleting -----------------------------------------------------
 
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        """Every key that starts with `prefix` and sorts after `after`, in order."""
-        check_prefix(prefix)
-        return self._scan(prefix, after)
-
-    def _scan(self, prefix: str, after: str) -> Iterator[KeyInfo]:
+    def _listed(self, prefix: str, after: str) -> Iterator[tuple[str, int, datetime]]:
         client = self._client()
         # obstore lists directories: the rest of the prefix is where to start.
         directory = prefix[: prefix.rfind("/") + 1]
         start = max(_just_before(prefix) if prefix != directory else "", _startable(after))
-        last = ""
         with self._translated("list", prefix):
             pages = obstore.list(
                 client.quick,
@@ -221,32 +152,15 @@ class CloudStorage:
             )
             for page in pages:
                 for meta in page:
-                    key = self._address.key(meta["path"])
-                    if key == last:  # rclone names a key twice that two have written at once
-                        continue
-                    if key < last:
-                        raise order_error(last, key, self._asked("list", prefix))
-                    last = key
-                    if key.startswith(prefix):
-                        if key > after:
-                            yield KeyInfo(key, int(meta["size"]), meta["last_modified"].timestamp())
-                    elif key > prefix:
-                        return
+                    yield meta["path"], int(meta["size"]), meta["last_modified"]
 
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        """The distinct next parts of keys below `prefix`, in order of their bytes."""
-        check_prefix(prefix)
-        return self._scan_names(prefix)
-
-    def _scan_names(self, prefix: str) -> Iterator[str]:
+    def _listed_names(self, prefix: str) -> list[str]:
         client = self._client()
         with self._translated("list", prefix):
             found = obstore.list_with_delimiter(
                 client.quick, self._address.path(prefix).rstrip("/") or None
             )
-            paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
-        below = len(self._address.path(prefix))
-        yield from sorted({path[below:].rstrip("/") for path in paths})
+            return [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove keys, up to 1,000 a request; absent ones are no error."""
@@ -267,17 +181,9 @@ class CloudStorage:
                 self._opened = _OPENERS[self._address.scheme](self._address, self._options)
             return self._opened
 
-    def _asked(self, doing: str, key: str) -> Asked:
+    def _reached_at(self) -> tuple[str, str]:
         client = self._opened
-        return Asked(
-            doing,
-            key,
-            self.url,
-            self._address.bucket,
-            client.endpoint if client else "",
-            client.region if client else "",
-            was_reached=self._was_reached,
-        )
+        return (client.endpoint, client.region) if client else ("", "")
 
     @contextmanager
     def _translated(self, doing: str, key: str, span: Span | None = None) -> Iterator[None]:
@@ -303,10 +209,7 @@ class CloudStorage:
                 ) from error
             if answer is None:
                 raise _error_without_answer(text, asked) from error
-            self._was_reached = True
-            if answer.status == 416 and span is not None:
-                raise range_missing(key, span, self.stat(key).size_bytes) from error
-            raise answer_error(answer, asked) from error
+            raise self._error_of(answer, asked, key, span) from error
 
 
 # --- opening ----------------------------------------------------------------------

@@ -13,12 +13,10 @@ decides; they look first and write then, so that two writers could take one key.
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from aiobotocore.httpsession import AIOHTTPSession  # type: ignore[import-untyped]
@@ -27,28 +25,22 @@ from s3fs import S3FileSystem  # type: ignore[import-untyped]
 
 from artstore import clock, forks, names
 from artstore._version import __version__
-from artstore.digest import Buffer
 from artstore.errors import ArtstoreError, StorageError
 from artstore.storage.address import BucketAddress
 from artstore.storage.answers import (
     Answer,
-    Asked,
     Silence,
-    answer_error,
-    order_error,
     silence_error,
     unsuitable_error,
 )
+from artstore.storage.bucketstorage import BucketStorage
 from artstore.storage.credentials import Access, find_access
-from artstore.storage.overlapping import Overlap, RequestOptions
+from artstore.storage.overlapping import RequestOptions
 from artstore.storage.protocol import KeyInfo, Span, Value
-from artstore.storage.ranges import HttpRange, KeptValues, NoRangeError, RangeReader
+from artstore.storage.ranges import HttpRange, NoRangeError
 from artstore.storage.values import (
     buffers_of,
     check_new_key,
-    check_prefix,
-    key_exists,
-    range_missing,
 )
 
 __all__ = ["RemoteStorage"]
@@ -82,7 +74,7 @@ class _Opened:
     expires: datetime | None
 
 
-class RemoteStorage:
+class RemoteStorage(BucketStorage):
     """
     Values as objects of an S3 bucket, by s3fs. Touches nothing until it is used.
 
@@ -110,42 +102,10 @@ class RemoteStorage:
                 hint="in a forked child of a process with a gs:// or az:// store, start the "
                 "child with multiprocessing's spawn method instead",
             )
-        self._address = address
-        self._unguarded = unguarded
-        self._options = options or RequestOptions()
-        self._overlap = Overlap(self._options)
-        self._ranges = RangeReader()
-        self._lock = threading.Lock()
+        super().__init__(address, unguarded=unguarded, options=options)
         self._opened: _Opened | None = None
-        self._was_reached = False
-
-    @property
-    def url(self) -> str:
-        """`s3://bucket/prefix`."""
-        return self._address.url
-
-    def __repr__(self) -> str:
-        return f"RemoteStorage({self.url!r})"
 
     # --- reading ------------------------------------------------------------------
-
-    def read(self, key: str, span: Span | None = None) -> bytes:
-        """The bytes of `key`, or of a range of it. Errors as `Storage.read`."""
-        return self._read(KeptValues(), key, span).tobytes()
-
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
-        """The answers to n reads in the order asked; up to `parallel_count` at once."""
-        return self._overlap.read_many(partial(self._read, KeptValues()), requests)
-
-    def _read(self, kept: KeptValues, key: str, span: Span | None) -> memoryview:
-        names.check_key(key)
-        return self._ranges.read(
-            key,
-            span,
-            lambda asked: self._get(key, span, asked),
-            lambda: self.stat(key).size_bytes,
-            kept,
-        )
 
     def _get(self, key: str, span: Span | None, asked: HttpRange | None) -> tuple[memoryview, int]:
         """Bytes of one request, and the size of the whole value."""
@@ -193,63 +153,23 @@ class RemoteStorage:
 
     # --- creating -----------------------------------------------------------------
 
-    def create(self, key: str, value: Value) -> None:
-        """Store `value` under a new key, in one request. Errors as `Storage.create`."""
-        check_new_key(key)
-        self._put(key, value)
-
-    def create_many(self, items: Sequence[tuple[str, Value]]) -> None:
-        """Store n values, up to `parallel_count` at once. On an error any of them may exist."""
-        for key, _ in items:
-            check_new_key(key)
-        self._overlap.create_many(self._put, items)
-
     def _put(self, key: str, value: Value) -> None:
-        if self._unguarded and self._exists(key):
-            raise key_exists(self.url, key)
         guard = {} if self._unguarded else {"IfNoneMatch": "*"}
         body = b"".join(buffers_of(value))
         self._call("create", key, "put_object", Key=self._address.path(key), Body=body, **guard)
 
-    def _exists(self, key: str) -> bool:
-        try:
-            self.stat(key)
-        except LookupError:
-            return False
-        return True
-
     # --- listing and deleting -----------------------------------------------------
 
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        """Every key that starts with `prefix` and sorts after `after`, in order."""
-        check_prefix(prefix)
-        return self._scan(prefix, after)
-
-    def _scan(self, prefix: str, after: str) -> Iterator[KeyInfo]:
-        start, last = {"StartAfter": self._address.path(after)} if after else {}, ""
+    def _listed(self, prefix: str, after: str) -> Iterator[tuple[str, int, datetime]]:
+        start = {"StartAfter": self._address.path(after)} if after else {}
         for page in self._pages(prefix, **start):
             for entry in page.get("Contents", ()):
-                key = self._address.key(entry["Key"])
-                if key == last:  # rclone names a key twice that two have written at once
-                    continue
-                if key < last:
-                    raise order_error(last, key, self._asked("list", prefix))
-                last = key
-                if key > after:
-                    yield KeyInfo(key, int(entry["Size"]), entry["LastModified"].timestamp())
+                yield entry["Key"], int(entry["Size"]), entry["LastModified"]
 
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        """The distinct next parts of keys below `prefix`, in order of their bytes."""
-        check_prefix(prefix)
-        return self._scan_names(prefix)
-
-    def _scan_names(self, prefix: str) -> Iterator[str]:
-        below, found = len(self._address.path(prefix)), set[str]()
+    def _listed_names(self, prefix: str) -> Iterator[str]:
         for page in self._pages(prefix, Delimiter="/"):
-            paths = [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
-            paths += [entry["Key"] for entry in page.get("Contents", ())]
-            found.update(path[below:].rstrip("/") for path in paths)
-        yield from sorted(found)
+            yield from (entry["Prefix"] for entry in page.get("CommonPrefixes", ()))
+            yield from (entry["Key"] for entry in page.get("Contents", ()))
 
     def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         while True:
@@ -289,17 +209,9 @@ class RemoteStorage:
                 opened = self._opened = _open_files(self._address.bucket, self._options)
             return opened
 
-    def _asked(self, doing: str, key: str) -> Asked:
+    def _reached_at(self) -> tuple[str, str]:
         access = self._opened.access if self._opened else None
-        return Asked(
-            doing,
-            key,
-            self.url,
-            self._address.bucket,
-            access.endpoint if access else "",
-            access.region if access else "",
-            was_reached=self._was_reached,
-        )
+        return (access.endpoint, access.region) if access else ("", "")
 
     @contextmanager
     def _translated(self, doing: str, key: str, span: Span | None = None) -> Iterator[None]:
@@ -314,10 +226,7 @@ class RemoteStorage:
             answer = _answer_in(error)
             if answer is None:
                 raise silence_error(_silence_in(error), asked) from error
-            self._was_reached = True
-            if answer.status == 416 and span is not None:
-                raise range_missing(key, span, self.stat(key).size_bytes) from error
-            raise answer_error(answer, asked) from error
+            raise self._error_of(answer, asked, key, span) from error
 
 
 def _open_files(bucket: str, options: RequestOptions) -> _Opened:
