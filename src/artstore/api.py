@@ -58,7 +58,7 @@ LATE_MODULES: Final = (
     *("artstore.transfer.sending", "artstore.transfer.space", "artstore.transfer.verifydir"),
     "artstore.transfer.versionfiles",
     *("artstore.upkeep.check", "artstore.upkeep.usage", "artstore.upkeep.verify"),
-    *("concurrent.futures.thread", "difflib", "pyfastcdc", "sqlite3", "unicodedata", "zstandard"),
+    *("difflib", "pyfastcdc", "sqlite3", "unicodedata", "zstandard"),
 )
 """What a store imports when it first needs it; see `forks.import_late`."""
 

@@ -10,10 +10,11 @@ import signal
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from artstore.storage.protocol import KeyInfo, Span, Storage, Value
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Storage, Value
 
 LIMIT_SECONDS = 60
 
@@ -66,7 +67,7 @@ class ForkedChild:
         return bool(ready)
 
 
-class PausingStorage:
+class PausingStorage(PassingStorage):
     """
     `inner`, which stops one thread in the middle of a create until it is let go.
 
@@ -75,15 +76,15 @@ class PausingStorage:
     """
 
     def __init__(self, inner: Storage, prefix: str) -> None:
-        self.inner = inner
+        self._inner = inner
         self._prefix = prefix
         self.thread: threading.Thread | None = None
         self.is_there = threading.Event()
         self.may_go_on = threading.Event()
 
     @property
-    def url(self) -> str:
-        return self.inner.url
+    def inner(self) -> Storage:
+        return self._inner
 
     def create(self, key: str, value: Value) -> None:
         if key.startswith(self._prefix) and self._is_stopped_here():
@@ -99,21 +100,3 @@ class PausingStorage:
     def create_many(self, items: Sequence[tuple[str, Value]]) -> None:
         for key, value in items:
             self.create(key, value)
-
-    def read(self, key: str, span: Span | None = None) -> bytes:
-        return self.inner.read(key, span)
-
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[bytes]:
-        return self.inner.read_many(requests)
-
-    def stat(self, key: str) -> KeyInfo:
-        return self.inner.stat(key)
-
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        return self.inner.scan(prefix, after=after)
-
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        return self.inner.scan_names(prefix)
-
-    def delete(self, keys: Any) -> None:
-        self.inner.delete(keys)

@@ -34,7 +34,8 @@ from artstore.errors import (
     NotFoundError,
     UnsupportedFormatError,
 )
-from artstore.storage.protocol import Span, Storage
+from artstore.storage.bounded import read_at_most
+from artstore.storage.protocol import Storage
 
 __all__ = [
     "UPKEEP_PREFIX",
@@ -232,8 +233,8 @@ class UpkeepLog:
 
     def _listed(self, key: str) -> frozenset[str]:
         try:
-            data = self._storage.read(key, Span(0, limits.ROOT_MAX_BYTES + 1, or_less=True))
-            if len(data) > limits.ROOT_MAX_BYTES:
+            data = read_at_most(self._storage, key, limits.ROOT_MAX_BYTES)
+            if data is None:
                 raise _unreadable(key, f"it has more than {limits.ROOT_MAX_BYTES} bytes")
             lines = data.decode("ascii").splitlines()
             return frozenset(names.check_key(line) for line in lines)

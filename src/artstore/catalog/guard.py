@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -25,9 +25,11 @@ from artstore.catalog.identity import (
     create_identity,
     encode_identity,
 )
-from artstore.digest import Buffer, digest_of
+from artstore.digest import digest_of
 from artstore.errors import ArtstoreError, StorageError
-from artstore.storage.protocol import KeyInfo, Span, Storage, Value
+from artstore.storage.notes import replace_file
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Storage, Value
 from artstore.storage.retry import RetryingStorage
 
 __all__ = ["GuardCache", "ProvingStorage", "guarded", "is_guarded_here", "make_store", "prove"]
@@ -158,14 +160,11 @@ class GuardCache:
         if self.writers(identity.store_id) == writers:
             return
         value = {"url": self._url, "store_id": identity.store_id, "writers": writers}
-        temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(value), "utf-8")
-            temporary.replace(self._file)
+            replace_file(self._file, json.dumps(value).encode())
 
 
-class ProvingStorage:
+class ProvingStorage(PassingStorage):
     """`inner`, and before the first value is written to it `prove`; reading asks for nothing."""
 
     def __init__(self, inner: Storage, prove: Callable[[], None]) -> None:
@@ -175,9 +174,9 @@ class ProvingStorage:
         self._is_proven = False
 
     @property
-    def url(self) -> str:
-        """The URL of the inner storage."""
-        return self._inner.url
+    def inner(self) -> Storage:
+        """The storage that is written to."""
+        return self._inner
 
     def _before_writing(self) -> None:
         if not self._is_proven:
@@ -193,27 +192,3 @@ class ProvingStorage:
         """As the inner storage, after the proof."""
         self._before_writing()
         self._inner.create_many(items)
-
-    def read(self, key: str, span: Span | None = None) -> bytes:
-        """As the inner storage."""
-        return self._inner.read(key, span)
-
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
-        """As the inner storage."""
-        return self._inner.read_many(requests)
-
-    def stat(self, key: str) -> KeyInfo:
-        """As the inner storage."""
-        return self._inner.stat(key)
-
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        """As the inner storage."""
-        return self._inner.scan(prefix, after=after)
-
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        """As the inner storage."""
-        return self._inner.scan_names(prefix)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """As the inner storage."""
-        self._inner.delete(keys)

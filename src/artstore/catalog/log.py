@@ -21,6 +21,7 @@ from artstore.errors import (
     NotFoundError,
     UnavailableError,
 )
+from artstore.storage.bounded import read_at_most
 from artstore.storage.protocol import KeyInfo, Span, Storage
 
 __all__ = [
@@ -139,8 +140,8 @@ def read_one(storage: Storage, prefix: str, n: int) -> RawEntry | None:
     key = entry_key(prefix, n)
     try:
         # No more than an entry may have: whoever may write may have put a huge value here (X3).
-        data = storage.read(key, Span(0, limits.ENTRY_MAX_BYTES + 1, or_less=True))
-        if len(data) <= limits.ENTRY_MAX_BYTES:
+        data = read_at_most(storage, key, limits.ENTRY_MAX_BYTES)
+        if data is not None:
             return RawEntry.of(n, _confirmed(storage, key, data))
         size = storage.stat(key).size_bytes
         return RawEntry(n, None, _digest_of_large(storage, key, size), size)

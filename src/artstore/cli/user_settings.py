@@ -8,14 +8,13 @@ the result is read back before it replaces the file.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from artstore.errors import InvalidInputError
+from artstore.storage.notes import replace_file
 
 __all__ = ["change"]
 
@@ -76,9 +75,5 @@ def _read(text: str) -> dict[str, Any] | None:
 
 
 def _replace(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     # It will hold credentials one day: for its owner's eyes from the first day.
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".config-")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    os.replace(temporary, file)
+    replace_file(file, text.encode(), mode=0o600)

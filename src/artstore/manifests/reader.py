@@ -29,7 +29,8 @@ from artstore.manifests.segment import decode_segment
 from artstore.manifests.tree import expand
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, content_key
 from artstore.packs.reader import PackReader
-from artstore.storage.protocol import Span, Storage
+from artstore.storage.bounded import read_at_most
+from artstore.storage.protocol import Storage
 
 __all__ = ["Manifest", "root_digest_of_key", "root_key"]
 
@@ -99,7 +100,7 @@ class Manifest:
         """
         expected = root_digest_of_key(key)
         try:
-            data = storage.read(key, Span(0, limits.ROOT_MAX_BYTES + 1, or_less=True))
+            data = read_at_most(storage, key, limits.ROOT_MAX_BYTES)
         except NotFoundError as error:
             raise DamagedDataError(
                 f"the manifest {key} is missing from {storage.url}",
@@ -107,7 +108,7 @@ class Manifest:
                 hint="run `art check` to see which versions it hits",
                 key=key,
             ) from error
-        if len(data) > limits.ROOT_MAX_BYTES:
+        if data is None:
             raise LimitExceededError(
                 f"{key} has more than {limits.ROOT_MAX_BYTES} bytes, which no manifest root has",
                 code="limit-exceeded",

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -69,6 +70,17 @@ class Footer:
     def offsets_bytes(self) -> list[int]:
         """Where each chunk starts, counted from the first byte of the pack."""
         return list(accumulate(self.stored_bytes, initial=len(HEADER)))[:-1]
+
+    def rows(self) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """(digest, offset, stored bytes, plain bytes, codec) of each chunk, by ordinal."""
+        return zip(
+            self.digests,
+            self.offsets_bytes(),
+            self.stored_bytes,
+            self.plain_bytes,
+            self.codecs,
+            strict=True,
+        )
 
 
 def encode_footer(footer: Footer) -> tuple[bytes, bytes]:

@@ -10,11 +10,11 @@ opened there is another client if obstore was loaded in the parent.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 
 from artstore import forks
-from artstore.digest import Buffer
-from artstore.storage.protocol import KeyInfo, Span, Storage, Value
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Storage
 
 __all__ = ["ForkSafeStorage", "obstore_works"]
 
@@ -30,7 +30,7 @@ def obstore_works() -> bool:
     return _generation_of_obstore == now
 
 
-class ForkSafeStorage:
+class ForkSafeStorage(PassingStorage):
     """
     Opens the storage when it is first used, and again in each forked child.
 
@@ -71,35 +71,3 @@ class ForkSafeStorage:
             # Of two threads that come here at once both get the same one.
             storage = self._opened.setdefault(generation, opened)
         return storage
-
-    def read(self, key: str, span: Span | None = None) -> bytes:
-        """As the storage of this process."""
-        return self.inner.read(key, span)
-
-    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
-        """As the storage of this process."""
-        return self.inner.read_many(requests)
-
-    def stat(self, key: str) -> KeyInfo:
-        """As the storage of this process."""
-        return self.inner.stat(key)
-
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        """As the storage of this process."""
-        return self.inner.scan(prefix, after=after)
-
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        """As the storage of this process."""
-        return self.inner.scan_names(prefix)
-
-    def create(self, key: str, value: Value) -> None:
-        """As the storage of this process."""
-        self.inner.create(key, value)
-
-    def create_many(self, items: Sequence[tuple[str, Value]]) -> None:
-        """As the storage of this process."""
-        self.inner.create_many(items)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """As the storage of this process."""
-        self.inner.delete(keys)

@@ -5,12 +5,13 @@ A storage that moves no more bytes a second than it may.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from artstore import clock
 from artstore.digest import Buffer
-from artstore.storage.protocol import KeyInfo, Span, Storage, Value
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Span, Storage, Value
 from artstore.storage.values import size_of
 
 __all__ = ["PacedStorage"]
@@ -19,7 +20,7 @@ _BURST_SECONDS: Final = 0.25
 """What was not used of the rate is kept for so long."""
 
 
-class PacedStorage:
+class PacedStorage(PassingStorage):
     """
     Keeps the values that go through `inner` below a rate, over all threads together.
 
@@ -39,9 +40,9 @@ class PacedStorage:
         self._free_at_seconds = 0.0
 
     @property
-    def url(self) -> str:
-        """The URL of the inner storage."""
-        return self._inner.url
+    def inner(self) -> Storage:
+        """The storage that is kept below the rate."""
+        return self._inner
 
     def read(self, key: str, span: Span | None = None) -> bytes:
         """As the inner storage."""
@@ -66,22 +67,6 @@ class PacedStorage:
         """As the inner storage."""
         self._wait(sum(size_of(value) for _, value in items))
         self._inner.create_many(items)
-
-    def stat(self, key: str) -> KeyInfo:
-        """As the inner storage."""
-        return self._inner.stat(key)
-
-    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
-        """As the inner storage."""
-        return self._inner.scan(prefix, after=after)
-
-    def scan_names(self, prefix: str) -> Iterator[str]:
-        """As the inner storage."""
-        return self._inner.scan_names(prefix)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        """As the inner storage."""
-        self._inner.delete(keys)
 
     def _wait(self, size_bytes: int) -> None:
         """Wait until what went before is paid for, and take `size_bytes` on credit."""

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from artstore import clock
 from artstore.digest import digest_of
 from artstore.errors import DeniedError
+from artstore.storage.notes import replace_file
 
 __all__ = ["Checkout", "Checkouts"]
 
@@ -139,15 +139,7 @@ class Checkouts:
     def _write(self, file: Path, checkout: Checkout) -> None:
         # Escaped to ASCII, which also keeps names that are not UTF-8.
         data = json.dumps(asdict(checkout)).encode("ascii")
-        self._directory.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{clock.random_bytes(6).hex()}")
-        try:
-            with open(temporary, "xb") as stream:
-                stream.write(data)
-            os.replace(temporary, file)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+        replace_file(file, data)
 
     def _file(self, location: str) -> Path:
         return self._directory / f"{digest_of(os.fsencode(location)).hex()[:32]}.json"

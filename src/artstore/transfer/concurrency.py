@@ -8,10 +8,10 @@ import os
 from typing import Final, NamedTuple
 
 from artstore import limits
+from artstore.catalog.guard import is_guarded_here
 
 __all__ = ["Concurrency", "concurrency_for"]
 
-_LOCAL_SCHEMES: Final = ("file:", "memory:")
 _REMOTE_JOBS: Final = 16
 """A bucket gives about 100 MB/s a connection and hundreds of answers at once."""
 _WORKERS_MAX: Final = 8
@@ -51,7 +51,7 @@ def concurrency_for(url: str, jobs: int | None) -> Concurrency:
     """
     processors = os.cpu_count() or 1
     readers = min(_WORKERS_MAX, 2 * processors)
-    if url.startswith(_LOCAL_SCHEMES):
+    if is_guarded_here(url):
         return Concurrency(
             readers=jobs or readers,
             uploads=min(jobs or 3, 3),

@@ -203,15 +203,7 @@ class KnownChunks:
         footer = self._packs.footer(pack)
         self.hinted_packs.add(pack)
         number = self._pack_number(pack)
-        columns = zip(
-            footer.digests,
-            footer.offsets_bytes(),
-            footer.stored_bytes,
-            footer.plain_bytes,
-            footer.codecs,
-            strict=True,
-        )
         return {
             digest: _PLACE.pack(number, ordinal, offset, stored, plain, codec)
-            for ordinal, (digest, offset, stored, plain, codec) in enumerate(columns)
+            for ordinal, (digest, offset, stored, plain, codec) in enumerate(footer.rows())
         }

@@ -143,16 +143,7 @@ class _Check:
     def _read_pack(self, info: KeyInfo, pack: bytes, footer: Footer) -> None:
         refs = [
             ChunkRef(digest, pack, ordinal, offset, stored, plain, codec, plain)
-            for ordinal, (digest, offset, stored, plain, codec) in enumerate(
-                zip(
-                    footer.digests,
-                    footer.offsets_bytes(),
-                    footer.stored_bytes,
-                    footer.plain_bytes,
-                    footer.codecs,
-                    strict=True,
-                )
-            )
+            for ordinal, (digest, offset, stored, plain, codec) in enumerate(footer.rows())
         ]
         self.read_bytes += info.size_bytes
         if self._storage.read(info.key, Span(0, len(HEADER))) != HEADER:

@@ -20,7 +20,8 @@ from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.forks import LazyValue
 from artstore.packs.locator import ChunkRef, pack_id_of_key
 from artstore.packs.reader import PackReader, decode_ref
-from artstore.storage.protocol import Span, Storage
+from artstore.storage.bounded import read_at_most
+from artstore.storage.protocol import Storage
 
 __all__ = ["FilePart", "FindFiles", "SecondStore", "StoredChunks", "read_part", "read_value"]
 
@@ -64,8 +65,7 @@ def read_part(file: Path, offset_bytes: int, length_bytes: int) -> bytes | None:
 def read_value(storage: Storage, key: str, *, max_bytes: int) -> bytes | None:
     """A value if it is there and not too large to be one. Raises StorageError."""
     try:
-        data = storage.read(key, Span(0, max_bytes + 1, or_less=True))
-        return data if len(data) <= max_bytes else None
+        return read_at_most(storage, key, max_bytes)
     except StorageError:
         raise
     except ArtstoreError:
@@ -120,12 +120,9 @@ class StoredChunks:
                 continue
             if wanted.isdisjoint(footer.digests):
                 continue
-            offsets = footer.offsets_bytes()
-            for ordinal, digest in enumerate(footer.digests):
+            for ordinal, (digest, offset, stored, plain, codec) in enumerate(footer.rows()):
                 if digest in wanted:
-                    stored, plain = footer.stored_bytes[ordinal], footer.plain_bytes[ordinal]
-                    place = (pack, ordinal, offsets[ordinal], stored, plain)
-                    ref = ChunkRef(digest, *place, footer.codecs[ordinal], plain)
+                    ref = ChunkRef(digest, pack, ordinal, offset, stored, plain, codec, plain)
                     self._places.setdefault(digest, []).append(ref)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -88,6 +89,9 @@ pattern_text = st.lists(
     min_size=1,
     max_size=4,
 ).map("".join)
+# What stars within a name match depends on memory addresses in git before 2.43 (wildmatch
+# compares a pointer into the pattern with one into the text): nothing to hold a walk against.
+pattern_text = pattern_text.filter(lambda text: not re.search(r"[^/*]\*\*", text))
 pattern_lines = st.tuples(st.sampled_from(["", "", "!"]), pattern_text, st.sampled_from(["", "/"]))
 
 
