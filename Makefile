@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.11 and pip:
 #
-#   make demo    the tour: push, edit, push, diff, pull and verify real files
+#   make demo    the tour: push, edit, diff, pull and verify real files; train, predict, join
 #   make test    all tests
 #
 # Each makes a virtual environment of its own in this directory and makes it
@@ -56,7 +56,7 @@ bench: $(TEST)/made
 environment: $(TEST)/made
 
 $(DEMO)/made: pyproject.toml
-	$(call make_environment,$(DEMO),.)
+	$(call make_environment,$(DEMO),.[demo])
 
 $(TEST)/made: pyproject.toml
 	$(call make_environment,$(TEST),.[test])

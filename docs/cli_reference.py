@@ -45,6 +45,7 @@ STATUSES = """\
 | 0 | done |
 | 1 | an error that artstore does not know: a bug, or the operating system |
 | 2 | the command line, a name or a setting cannot be used as it is |
+| 3 | a condition of `--fail-if` is true |
 | 4 | the store, project, artifact, version or entry does not exist |
 | 5 | something of that name is there already and is never overwritten |
 | 6 | someone else was first: run it again |

@@ -24,14 +24,14 @@ def main(directory: Path) -> None:
     draft = art.Artifact("numbers", type="dataset", metadata={"language": "en"})
     draft.add_dir(data)
     first = store.log_artifact(draft, aliases=["best"])
-    print(f"{first.name}:{first.version} holds {first.file_count} files, {first.size} bytes")
+    print(f"{first.name} holds {first.file_count} files, {first.size} bytes")
 
     (data / "train" / "c.txt").write_text("two\n")
     draft = art.Artifact("numbers", type="dataset")
     draft.add_dir(data)
     second = store.log_artifact(draft)
     again = store.log_artifact(draft)
-    print(f"{second.name}:{second.version} is new; logged again it stays {again.version}")
+    print(f"{second.name} is new; logged again it stays {again.version}")
 
     diff = store.diff(f"numbers:{first.version}", f"numbers:{second.version}")
     print("added since:", ", ".join(change.path for change in diff.added))

@@ -7,37 +7,34 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore import forks, names
-from artstore.additions import sources_of
-from artstore.artifact import AddedDirectory, Artifact
+from artstore.artifact import Artifact, texts
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.guard import GuardCache, guarded, is_guarded_here, make_store
 from artstore.catalog.identity import Identity, read_identity
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
+from artstore.drafts.added import AddedDirectory
+from artstore.errors import InvalidInputError, NotFoundError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, parse_jobs, parse_rate, resolve
 from artstore.storage.opener import open_storage
 from artstore.storage.pace import PacedStorage
+from artstore.storetables import StoreTables
+from artstore.storeupkeep import StoreUpkeep
 from artstore.transfer.checkouts import Checkouts
 from artstore.transfer.place import StorePlace
-from artstore.transfer.progress import OnProgress, Progress, ProgressMeter
+from artstore.transfer.progress import OnProgress, Progress
 from artstore.transfer.statcache import StatCache, host_file
+from artstore.versions.version import LoggedVersion
 
 if TYPE_CHECKING:
     from artstore.manifests.diff import Diff
     from artstore.transfer.push import PushOutcome
-    from artstore.upkeep.check import CheckReport
-    from artstore.upkeep.repair import RepairReport
-    from artstore.upkeep.usage import UsageReport
-    from artstore.upkeep.verify import VerifyReport
 
 __all__ = [
     "CollectionInfo",
@@ -51,6 +48,9 @@ __all__ = [
 ]
 
 LATE_MODULES: Final = (
+    *("artstore.additions", "artstore.drafts.frompath", "artstore.drafts.looking"),
+    *("artstore.versions.linking", "artstore.versions.listing", "artstore.versions.onefile"),
+    "artstore.versions.showing",
     *("artstore.catalog.fences", "artstore.catalog.operations", "artstore.manifests.diff"),
     *("artstore.transfer.cachefill", "artstore.transfer.contentcache", "artstore.transfer.fetch"),
     *("artstore.transfer.hashing", "artstore.transfer.links", "artstore.transfer.oldfile"),
@@ -107,7 +107,7 @@ def open_store(
     return Store(settings)
 
 
-class Store:
+class Store(StoreUpkeep, StoreTables):
     """
     A store, opened. Safe to use from several threads, and in forked children.
 
@@ -172,51 +172,71 @@ class Store:
 
     def log_artifact(
         self,
-        artifact: Artifact,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
         *,
-        aliases: Sequence[str] = (),
-        tags: Sequence[str] = (),
         message: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> LoggedArtifact:
         """
-        Store a draft as the next version of its name.
+        Store a draft as the next version of its name; from then on it is that version.
 
         The same content as the newest version makes no new one; aliases, tags
         and metadata that are new are then noted on it. `LoggedArtifact.push`
-        tells what was done.
+        tells what was done. A version that is given gets the aliases and tags.
 
         Args:
-            aliases: names to move onto the version.
+            artifact_or_path: a draft; or a file, directory or URL, which makes one.
+            name: of what a path makes; the last part of the path if left out.
+            type: of what a path makes.
+            aliases: names to move onto the version, with those of the draft.
+            tags: marks on it, with those of the draft.
             message: why this version was made.
             on_progress: called at most 20 times a second.
         Raises:
             InvalidInputError: `type-mismatch`, `path-twice`, `path-invalid`,
-                `nothing-to-push`, `source-vanished`, `source-unreadable`.
+                `nothing-to-push`, `source-vanished`, `source-unreadable`, `entry-exists`,
+                `link-elsewhere`.
+            NotFoundError: `entry-not-found`, what a draft that adds to the newest
+                version leaves out of it is not there.
             StateError: `source-changed`.
             DeniedError: `storage-full`, `storage-denied`.
-            ConflictError: `commit-contended`, `content-condemned`.
+            ConflictError: `commit-contended`, `content-condemned`, `version-superseded`.
         Cost: a stat a file when nothing changed; else what changed is read once.
         """
+        from artstore.drafts.frompath import draft_of_path
+
+        if isinstance(artifact_or_path, LoggedArtifact):
+            return self._label(artifact_or_path, texts(aliases), texts(tags))
+        if isinstance(artifact_or_path, Artifact):
+            artifact = artifact_or_path
+        else:
+            artifact = draft_of_path(artifact_or_path, name, type)
+        return self._log(artifact, texts(aliases), texts(tags), message, on_progress)
+
+    def _log(
+        self,
+        artifact: Artifact,
+        aliases: Sequence[str],
+        tags: Sequence[str],
+        message: str | None,
+        on_progress: OnProgress | None,
+    ) -> LoggedArtifact:
         from artstore.transfer.push import push
-        from artstore.transfer.pushspec import PushSpec
 
         began = time.monotonic()
         self.create()
         place = self._place()
-        spec = PushSpec(
-            project=self.project,
-            name=artifact.name,
-            type=artifact.type,
-            sources=sources_of(artifact, self._settings, self._storage),
-            description=artifact.description,
-            metadata=artifact.metadata,
-            message=message,
-            aliases=tuple(names.check_alias(alias) for alias in aliases if alias != "latest"),
-            tags=tuple(names.check_tag(tag) for tag in tags),
+        spec = artifact._push_spec(  # noqa: SLF001 - a draft and its store are one matter
+            self._settings, self._storage, place.store_id, (aliases, tags), message
         )
         outcome = push(place, spec, on_progress=on_progress)
-        self._remember_checkout(artifact, outcome)
+        if spec.kept is None:
+            self._remember_checkout(artifact, outcome)
+        version = LoggedVersion(self._place, self._checkouts(), outcome.state, outcome.version)
         summary = PushSummary(
             is_new=outcome.is_new,
             stored_bytes=outcome.stored_bytes,
@@ -224,7 +244,23 @@ class Store:
             seconds=time.monotonic() - began,
             warnings=outcome.warnings,
         )
-        return self._logged(outcome.state, outcome.version, push=summary)
+        artifact._become(version, push=summary)  # noqa: SLF001 - as above
+        return LoggedArtifact(version, push=summary)
+
+    def _label(
+        self, artifact: LoggedArtifact, aliases: Sequence[str], tags: Sequence[str]
+    ) -> LoggedArtifact:
+        """Aliases and tags for a version that is there already."""
+        if artifact.store_id != self.id:
+            raise InvalidInputError(
+                f"{artifact.qualified_name} is a version in another store than {self.url}",
+                code="link-elsewhere",
+                hint="download it there and log the directory here",
+            )
+        artifact.aliases += list(aliases)
+        artifact.tags += list(tags)
+        artifact.save()
+        return artifact
 
     def set_aliases(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Move aliases onto a version, and take others from it. One entry in its log."""
@@ -288,12 +324,41 @@ class Store:
             InvalidInputError: `name-invalid`, `digest-ambiguous`, `type-mismatch`.
         """
         state, version = self._resolve(name)
-        if type is not None and state.type != type:
-            raise InvalidInputError(
-                f"{state.qualified_name} is of type {state.type}, not {type}",
-                code="type-mismatch",
-            )
+        self._check_type(state.qualified_name, state.type, type)
         return self._logged(state, version)
+
+    def use_artifact(
+        self,
+        artifact_or_name: Artifact | str,
+        type: str | None = None,  # noqa: A002 - W&B's
+        aliases: Sequence[str] | str | None = None,
+    ) -> LoggedArtifact:
+        """
+        Find a version: as `artifact`, with names as scripts written for W&B have them.
+
+        Args:
+            artifact_or_name: a name as `artifact` takes it, `team/project/name:v3`, whose
+                team is left out, or `art://project/name:v3`. A version stays what it is;
+                a draft is logged first.
+            type: what the artifact must be.
+            aliases: names to move onto the version.
+        Raises:
+            As `artifact`, and for a draft as `log_artifact`.
+        """
+        if isinstance(artifact_or_name, LoggedArtifact):
+            found = artifact_or_name
+            self._check_type(found.collection.qualified_name, found.type, type)
+        elif isinstance(artifact_or_name, Artifact):
+            version = artifact_or_name._version  # noqa: SLF001 - as in log_artifact
+            found = (
+                self.log_artifact(artifact_or_name) if version is None else LoggedArtifact(version)
+            )
+        else:
+            name = artifact_or_name.removeprefix("art://")
+            parts = name.split("/")
+            found = self.artifact("/".join(parts[-2:]) if len(parts) == 3 else name, type=type)
+        names_to_move = texts(aliases)
+        return self._label(found, names_to_move, ()) if names_to_move else found
 
     def projects(self) -> list[str]:
         """Projects with artifacts, by name."""
@@ -342,141 +407,6 @@ class Store:
         place = self._place()
         before, after = (place.manifest(self._resolve(name)[1]) for name in (a, b))
         return diff(before, after)
-
-    # upkeep --------------------------------------------------------------------------
-
-    def verify(
-        self,
-        name: str,
-        directory: str | os.PathLike[str] | None = None,
-        *,
-        on_progress: OnProgress | None = None,
-    ) -> VerifyReport:
-        """
-        Read every byte of a version, in the store or in a checkout, and compare digests.
-
-        Raises:
-            DamagedDataError: the version's list of files cannot be read.
-        """
-        from artstore.upkeep.verify import EntryProblem, VerifyReport, verify_version
-
-        began = time.monotonic()
-        state, version = self._resolve(name)
-        place = self._place()
-        manifest = place.manifest(version)
-        meter = ProgressMeter(
-            "verify",
-            on_progress,
-            total_files=version.file_count,
-            total_bytes=version.size_bytes,
-        )
-        problems: list[EntryProblem]
-        if directory is None:
-            _, _, problems = verify_version(
-                manifest,
-                place.packs,
-                digest=version.digest,
-                on_verified=lambda size: meter.add(1, size),
-            )
-        else:
-            from artstore.transfer.verifydir import verify_directory
-
-            problems = [
-                EntryProblem(path, message)
-                for path, message in verify_directory(
-                    manifest, Path(directory), content_root=place.content_root, meter=meter
-                )
-            ]
-        meter.finish()
-        return VerifyReport(
-            name=f"{state.project}/{state.name}:v{version.version}",
-            directory=None if directory is None else Path(directory),
-            checked_files=meter.files,
-            checked_bytes=meter.bytes,
-            problems=tuple(problems),
-            seconds=time.monotonic() - began,
-        )
-
-    def check(
-        self, *, read_data: float | None = None, on_progress: OnProgress | None = None
-    ) -> CheckReport:
-        """
-        Check every log, manifest and pack; `read_data` (0 to 1) also reads that part of the data.
-
-        Changes nothing. Damage is reported with the versions that it hits, not raised.
-        """
-        from artstore.upkeep.check import check_store
-
-        place = self._place()
-        meter = ProgressMeter("check", on_progress)
-        report = check_store(
-            place.storage, place.catalog, read_data=read_data, on_checked=meter.add
-        )
-        meter.finish()
-        return report
-
-    def repair(
-        self,
-        sources: Sequence[str] = (),
-        *,
-        read_data: float | None = None,
-        dry_run: bool = False,
-        on_progress: OnProgress | None = None,
-    ) -> RepairReport:
-        """
-        Check, and put back what is damaged or lost: from this machine, then from other stores.
-
-        Nothing is written that its name or the log does not prove (docs/how-to/
-        restore-a-damaged-store.md). What cannot be had is reported, not raised.
-
-        Args:
-            sources: URLs of copies of this store, or of others with the same content.
-            read_data: as `check`: damage inside of packs is found only by reading.
-            dry_run: change nothing, tell what would be done.
-        Raises:
-            NotFoundError: `store-not-found`.
-            DamagedDataError: `store-damaged`, `artstore.json` is lost, and no source is a copy.
-            DeniedError: `storage-full`, the cache has no room for what is put back.
-        """
-        from artstore.transfer.localfiles import LocalFiles
-        from artstore.upkeep.repair import RepairMaterial, repair_store
-
-        directory, storage = self._settings.cache_dir, self._storage
-        with suppress(DamagedDataError):  # artstore.json may be what is to be repaired
-            storage = self._place().storage
-        material = RepairMaterial(
-            sources=[open_storage(url) for url in sources],
-            replica=Replica(Replica.file_in(directory)),
-            journal_directory=directory / "repairs",
-            find_files=lambda store_id: (
-                LocalFiles(directory / "files", self._checkouts().known(store_id)).find
-            ),
-            author=_author(),
-        )
-        meter = ProgressMeter("repair", on_progress)
-        report = repair_store(
-            storage, material, read_data=read_data, dry_run=dry_run, on_checked=meter.add
-        )
-        meter.finish()
-        # What is known of the store so far may be of the damaged one.
-        self._places.pop(forks.generation(), None)
-        return report
-
-    def usage(self, name: str | None = None) -> UsageReport:
-        """What the store, an artifact or one version takes (`UsageReport`)."""
-        from artstore.upkeep.usage import measure_usage
-
-        place = self._place()
-        if name is None:
-            return measure_usage(place.storage, place.catalog, None)
-        parsed = self._parse(name)
-        chosen, version = self._resolve(name)
-
-        def is_meant(state: CollectionState, candidate: VersionState) -> bool:
-            same = (state.project, state.name) == (chosen.project, chosen.name)
-            return same and (not parsed.is_exact or candidate.version == version.version)
-
-        return measure_usage(place.storage, place.catalog, is_meant)
 
     # inside --------------------------------------------------------------------------
 
@@ -527,10 +457,18 @@ class Store:
     def _checkouts(self) -> Checkouts:
         return Checkouts(self._settings.state_dir)
 
-    def _logged(
-        self, state: CollectionState, version: VersionState, *, push: PushSummary | None = None
-    ) -> LoggedArtifact:
-        return LoggedArtifact(self._place, self._checkouts(), state, version, push=push)
+    def _writes_as(self) -> str:
+        return _author()
+
+    def _logged(self, state: CollectionState, version: VersionState) -> LoggedArtifact:
+        return LoggedArtifact(LoggedVersion(self._place, self._checkouts(), state, version))
+
+    @staticmethod
+    def _check_type(name: str, found: str | None, wanted: str | None) -> None:
+        if wanted is not None and found != wanted:
+            raise InvalidInputError(
+                f"{name} is of type {found}, not {wanted}", code="type-mismatch"
+            )
 
     def _parse(self, name: str) -> names.ArtifactName:
         return names.parse_artifact_name(name)
@@ -541,20 +479,16 @@ class Store:
         return state, state.resolve_name(parsed)
 
     def _content_of(self, version: VersionState) -> frozenset[str]:
-        from artstore.packs.locator import pack_key
-        from artstore.upkeep.survey import version_refs
+        from artstore.versions.linking import content_keys
 
-        place = self._place()
-        manifest = place.manifest(version)
-        keys = {pack_key(ref.pack) for _, ref in version_refs(manifest, place.packs)}
-        return frozenset(keys | {version.root})
+        return content_keys(self._place(), version)
 
     def _remember_checkout(self, artifact: Artifact, outcome: PushOutcome) -> None:
         """A directory that was pushed whole is a checkout: pulling into it may update it."""
         additions = artifact.additions
         if len(additions) != 1 or not isinstance(additions[0], AddedDirectory):
             return
-        if additions[0].prefix:
+        if additions[0].prefix or additions[0].without.paths:
             return
         state = outcome.state
         self._checkouts().mark_done(

@@ -31,7 +31,7 @@ ISSUED = [
         "rm",
         "restore",
     ),
-    *("verify", "check", "du", "cache", "config", "completion", "demo"),
+    *("verify", "check", "du", "cache", "config", "completion", "import", "demo", "table"),
 ]
 
 
@@ -69,7 +69,9 @@ def test_the_line_of_a_command_in_the_overview_fits_the_terminal() -> None:
     assert all(line.endswith(".") and len(line) <= 64 for line in lines)
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in ISSUED), ["cache", "prune"]])
+@pytest.mark.parametrize(
+    "words", [[], *([name] for name in ISSUED), ["cache", "prune"], ["import", "wandb"]]
+)
 def test_help_is_answered_on_stdout(art: Art, words: list[str]) -> None:
     ran = art(*words, "--help")
     assert ran.out.startswith(" ".join(["Usage: art", *words]))

@@ -15,7 +15,14 @@ from tests.docs.pages import DOCS
 PAGE = (DOCS / "reference" / "api.md").read_text("utf-8")
 METHOD = re.compile(r"^### `(\w+)\.(\w+)\((.*)\)`$", re.MULTILINE)
 ROW = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
-CLASSES = ["Artifact", "LoggedArtifact", "Progress", "PullResult", "PushSummary", "Store"]
+# A draft becomes a version, so both have all members; each is told where it belongs.
+ARTIFACTS = ("Artifact", "LoggedArtifact")
+CLASSES = {
+    "Artifact": ARTIFACTS,
+    "LoggedArtifact": ARTIFACTS,
+    **{name: (name,) for name in ("ArtifactEntry", "Progress", "PullResult", "PushSummary")},
+    "Store": ("Store",),
+}
 
 
 def section(name: str) -> str:
@@ -33,7 +40,10 @@ def public(cls: type) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_methods_and_their_parameters_are_told(name: str) -> None:
-    told = {method: arguments for owner, method, arguments in METHOD.findall(PAGE) if owner == name}
+    owners = CLASSES[name]
+    found = [(method, words) for owner, method, words in METHOD.findall(PAGE) if owner in owners]
+    told = dict(found)
+    assert len(told) == len(found)
     there = {}
     for method, value in public(getattr(artstore, name)).items():
         if inspect.isfunction(value):
@@ -53,7 +63,8 @@ def written(signature: inspect.Signature) -> str:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_attributes_are_told(name: str) -> None:
-    told = {word for row in ROW.findall(section(name)) for word in re.findall(r"`(\w+)`", row)}
+    rows = [row for owner in CLASSES[name] for row in ROW.findall(section(owner))]
+    told = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
     there = {
         attribute
         for attribute, value in public(getattr(artstore, name)).items()

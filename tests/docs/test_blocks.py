@@ -40,6 +40,9 @@ PAGES = [
     *sorted((DOCS / "how-to").glob("*.md")),
     *sorted((DOCS / "explanation").glob("*.md")),
     DOCS / "reference" / "api.md",
+    DOCS / "reference" / "media.md",
+    DOCS / "reference" / "table-diff.md",
+    DOCS / "reference" / "tables.md",
 ]
 OF_THE_TEST = ("ARTSTORE_CACHE_DIR",)
 """Set for every test, and not on a reader's machine; the home is the test's own anyway."""

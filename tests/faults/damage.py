@@ -101,7 +101,7 @@ def packs_of(pristine: Pristine, name: str) -> list[str]:
 
     artifact = open_at(pristine.store).artifact(name)
     chunks = [pack_key(ref.pack) for entry in artifact.entries() for ref in entry.chunks]
-    segments = [pack_key(ref.pack) for ref in artifact._open().segment_refs()]
+    segments = [pack_key(ref.pack) for ref in artifact._logged().manifest().segment_refs()]
     return list(dict.fromkeys([*chunks, *segments]))
 
 
@@ -111,7 +111,7 @@ def targets(pristine: Pristine) -> dict[str, tuple[str, str]]:
     newest = keys_of(storage, f"{LOG}0")[-1]
     last = int(newest.rpartition("/")[2])
     manifests, index = keys_of(storage, "manifests/"), keys_of(storage, "index/")
-    live = open_at(pristine.store).artifact("ds")._version
+    live = open_at(pristine.store).artifact("ds")._logged().version
     data = packs_of(pristine, "ds")
     lists = packs_of(pristine, "large")
     segments = packs_of(pristine, "many")

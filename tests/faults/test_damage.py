@@ -306,9 +306,8 @@ def test_segments_in_packs_are_checked_like_files(
     store = tmp_path / "store"
     tree = {f"f{i:04}": File(b"%d" % i) for i in range(1500)}
     push(open_at(store), build(tmp_path / "many", tree))
-    segments = {
-        sending.pack_key(ref.pack) for ref in open_at(store).artifact("ds")._open().segment_refs()
-    }
+    manifest = open_at(store).artifact("ds")._logged().manifest()
+    segments = {sending.pack_key(ref.pack) for ref in manifest.segment_refs()}
     assert segments
     for key in segments:
         sound = (store / key).read_bytes()

@@ -36,6 +36,9 @@ from artstore.manifests.tree import encode_node
 from artstore.packs.builder import PackStream
 from artstore.packs.locator import ChunkRef
 from artstore.storage.local import LocalStorage
+from artstore.tables.leaves import LeafList
+from artstore.tables.schema import Schema
+from artstore.tables.tablefile import TableFile, encode_table
 from artstore.transfer import target
 from tests.faults.memory import in_little_memory
 from tests.trees import noise, observe, open_at
@@ -233,14 +236,28 @@ def test_an_unknown_kind_that_may_be_passed_over_is(hostile: HostileStore, outsi
     assert os.listdir(outside / "target") == ["other"]
 
 
-def test_a_table_of_a_newer_release_is_listed_but_not_guessed(
+def test_a_table_that_is_none_is_listed_and_named_when_it_is_read(
     hostile: HostileStore, outside: Path
 ) -> None:
-    hostile.publish(hostile.file("t", b"rows", kind="table"))
-    assert [entry.kind for entry in hostile.store.artifact("ds").entries()] == ["table"]
+    hostile.publish(hostile.file("t.parquet", b"rows", kind="table"))
+    version = hostile.store.artifact("ds")
+    assert [entry.kind for entry in version.entries()] == ["table"]
+    with pytest.raises(DamagedDataError, match=r"'t.parquet'"):
+        version.get("t")
+    error = pull(hostile.directory, outside / "target")
+    assert isinstance(error, DamagedDataError)
+    assert error.code == "table-damaged"
+    assert not (outside / "target" / "t.parquet").exists()
+
+
+def test_a_table_of_a_newer_release_is_exit_status_9(hostile: HostileStore, outside: Path) -> None:
+    data = encode_table(TableFile(Schema((), ()), 0, (), (), (), LeafList()))
+    newer = data.replace(b'"format":1', b'"format":2')
+    assert newer != data
+    hostile.publish(hostile.file("t.parquet", newer, kind="table"))
     error = pull(hostile.directory, outside / "target")
     assert isinstance(error, UnsupportedFormatError)
-    assert not (outside / "target").exists()
+    assert error.exit_status == 9
 
 
 def test_a_root_of_a_newer_format_is_exit_status_9(hostile: HostileStore, outside: Path) -> None:

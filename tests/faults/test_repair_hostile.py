@@ -216,7 +216,7 @@ def test_what_no_version_needs_is_not_put_back(
     storage = in_memory(values)
     with on_machine(no_machine(tmp_path / "m")):
         open_at("/nowhere/x", storage).delete("large:v0")
-    root = open_at(pristine.store).artifact("large")._version.root
+    root = open_at(pristine.store).artifact("large")._logged().version.root
     storage.delete([root, targets(pristine)["pack of chunk lists"][0]])
     before = values_of(storage)
     report = repair(storage, tmp_path / "m", pristine.store.as_uri())

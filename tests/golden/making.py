@@ -3,7 +3,7 @@ The store of format v1 as this release writes it: every kind of value that it ca
 and every kind of log entry that it can read.
 
 The same bytes each time: time stands still, random bytes are a counter, one
-thread stores at a time. Only a new release of zstd may change them, which is no
+thread stores at a time. Only a new release of zstd or of pyarrow may change them, which is no
 reason to write the golden store anew.
 """
 
@@ -18,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import artstore as art
 from artstore import api, clock, limits
 from artstore.api import Store
@@ -29,7 +31,6 @@ from artstore.manifests.entry import (
     FILE,
     LINK,
     TABLE,
-    Entry,
     artifact_digest,
     directory_entry,
     reference_entry,
@@ -38,8 +39,11 @@ from artstore.manifests.entry import (
 from artstore.manifests.reader import root_key
 from artstore.manifests.root import Root, encode_root
 from artstore.manifests.segment import encode_segment
+from artstore.media.image import Image
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.protocol import Storage
+from artstore.tables.joined import JoinedTable
+from artstore.tables.table import Table
 from tests.trees import EMPTY, File, Symlink, Tree, build, noise, open_at, push
 from tests.unit.catalog.logs import TIME, FixedClock, LogWriter, root_of
 
@@ -71,20 +75,13 @@ MANY: Tree = {f"{i % 50:02}/{i:04}": File(b"") for i in range(3_000)}
 """Enough entries for segments that lie in packs."""
 METADATA = {"accuracy": 0.5, "classes": ["a", "b"], "nested": {"n": 1, "none": None}}
 REFERENCE = "s3://bucket/key?versionId=1"
-TABLE_FIELDS = {
-    "schema": [{"name": "a", "type": "int64"}],
-    "row_count": 2,
-    "logical_digest": digest_of(b"cells").hex(),
-    "fragments": [
-        {
-            "digest": digest_of(b"parquet").hex(),
-            "push": "01" * 8,
-            "size_bytes": 3,
-            "row_count": 2,
-            "logical_digest": digest_of(b"cells").hex(),
-        }
-    ],
-}
+TABLE_COLUMNS = ["id", "score", "mixed", "tags", "image"]
+TABLE_ROW_COUNT = 400
+TABLE_ROWS: list[list[Any]] = [
+    [0, 0.5, "text", ["a", "b"], None],
+    [1, None, 7, [], None],
+    [2, -0.0, None, None, None],
+]
 FUTURE_ENTRIES = (
     ("directory", "directory"),
     ("file", "file"),
@@ -130,6 +127,7 @@ def make() -> MemoryStorage:
         store = open_at("memory://golden", storage, project="golden")
         _push_versions(store, base)
         _push_references(store)
+        _push_tables(store)
         _publish_kinds(store, storage)
         _write_future_log(storage)
     return storage
@@ -166,8 +164,40 @@ def _push_references(store: Store) -> None:
     store.log_artifact(artifact)
 
 
+def golden_table() -> Table:
+    """A table with numbers, a mixed column, lists and an image."""
+    table = Table(TABLE_COLUMNS, TABLE_ROWS)
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+    boxes = {"found": {"box_data": [BOX], "class_labels": {1: "spot"}}}
+    table.add_data(3, 1e300, {"k": [1.5]}, ["c"], Image(pixels, caption="dots", boxes=boxes))
+    for number in range(4, TABLE_ROW_COUNT):
+        # Enough for several leaves: a row more leaves the first ones where they are.
+        table.add_data(number, number / 7, f"text {number}", [], None)
+    return table
+
+
+BOX = {
+    "position": {"minX": 0.25, "maxX": 0.5, "minY": 0.0, "maxY": 1.0},
+    "class_id": 1,
+    "scores": {"sure": 0.75},
+}
+
+
+def _push_tables(store: Store) -> None:
+    """A table, the same with a row more that widens a column, and a join of both."""
+    draft = art.Artifact("tables", type="dataset")
+    draft.add(golden_table(), "cells")
+    first = store.log_artifact(draft)
+    longer = first.get("cells")
+    longer.add_data("four", 4, None, None, None)
+    draft = art.Artifact("tables")
+    draft.add(longer, "cells")
+    draft.add(JoinedTable(first.get("cells"), first.get("cells"), "id"), "both")
+    store.log_artifact(draft)
+
+
 def _publish_kinds(store: Store, storage: Storage) -> None:
-    """One entry of each kind that format v1 names, those of later releases too."""
+    """One entry of each kind that format v1 names."""
     model = store.artifact("ds:v0").entry("README")
     source = {"project": "golden", "name": "ds", "version": 0, "path": "README"}
     entries = [
@@ -176,12 +206,12 @@ def _publish_kinds(store: Store, storage: Storage) -> None:
         replace(model, path="link", kind=LINK, extra={"source": source}),
         reference_entry("reference", REFERENCE, size_bytes=3, etag="e", version_id="1"),
         symlink_entry("symlink", "file"),
-        Entry("table", TABLE, 3, digest_of(b"cells"), extra=TABLE_FIELDS),
+        replace(store.artifact("tables:v0").entry("cells.parquet"), path="table"),
     ]
     digest = artifact_digest(entries).hex()
     counts = {
-        "size_bytes": sum(entry.size_bytes for entry in entries),
-        "file_count": sum(entry.kind in (FILE, LINK) for entry in entries),
+        "size_bytes": sum(entry.content_bytes for entry in entries),
+        "file_count": sum(entry.kind in (FILE, LINK, TABLE) for entry in entries),
         "entry_count": len(entries),
     }
     header = {"digest": digest, "type": "dataset", **counts}

@@ -7,10 +7,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from artstore.api import Store
-from artstore.errors import NotFoundError, UnsupportedFormatError
+from artstore.errors import NotFoundError
 from tests.golden.making import (
     AUTHOR,
     DIRECTORY,
@@ -21,7 +22,8 @@ from tests.golden.making import (
     METADATA,
     REFERENCE,
     SECOND,
-    TABLE_FIELDS,
+    TABLE_ROW_COUNT,
+    TABLE_ROWS,
     make,
     write,
 )
@@ -60,6 +62,7 @@ def test_every_kind_of_value_is_in_it(made: Path) -> None:
     assert {key.partition("/")[0] for key in keys} == {
         "artstore.json",
         "collections",
+        "fragments",
         "index",
         "manifests",
         "packs",
@@ -68,13 +71,13 @@ def test_every_kind_of_value_is_in_it(made: Path) -> None:
     assert "collections/golden/!many/rollups/1-000000000000" in keys
     store = open_at(made, project="golden")
     assert store.artifact("large").entry("zeros").level == 1
-    assert store.artifact("Many")._open().segment_refs()
+    assert store.artifact("Many")._logged().manifest().segment_refs()
 
 
 def test_check_finds_nothing(store: Store) -> None:
     report = store.check(read_data=1.0)
     assert report.problems == ()
-    assert report.checked_versions == 7
+    assert report.checked_versions == 9
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,9 @@ DIGESTS = {
     "large:v0": "6aecaed582573a92",
     "Many:v0": "9ec6f05a7ae32e0f",
     "references:v0": "425f539c126ecd83",
-    "kinds:v0": "e9ffa49b4eec2fa1",
+    "kinds:v0": "5bce5147915f8247",
+    "tables:v0": "681ca1625edcf54a",
+    "tables:v1": "32967b2ba5dde0a0",
 }
 
 
@@ -113,8 +118,8 @@ def test_what_was_said_of_versions_is_known(store: Store) -> None:
         "first",
     )
     assert first.metadata == METADATA
-    assert (first.aliases, first.tags) == (("v-one",), ())
-    assert second.aliases == ()
+    assert (first.aliases, first.tags) == (["v-one"], [])
+    assert second.aliases == []
     assert (latest.version, latest.description) == ("v3", "told later")
     assert first.created_at == "2026-01-31T12:00:00Z"
     assert {entry["by"] for entry in store.history("ds")} == {AUTHOR}
@@ -136,18 +141,29 @@ def test_references_are_kept_as_they_were_given(store: Store) -> None:
     assert (entry.path, entry.kind, entry.url) == ("there/key", "reference", REFERENCE)
 
 
-def test_entries_of_every_kind_are_listed_and_a_table_is_left_to_a_newer_release(
-    store: Store, tmp_path: Path
-) -> None:
+def test_entries_of_every_kind_are_listed_and_written(store: Store, tmp_path: Path) -> None:
     kinds = store.artifact("kinds")
     assert tuple((entry.path, entry.kind) for entry in kinds.entries()) == FUTURE_ENTRIES
-    assert kinds.entry("table").extra == TABLE_FIELDS
     assert kinds.read("link") == b"hello\n"
-    kinds.download(tmp_path / "out", paths=["link", "file", "symlink", "directory"])
+    kinds.download(tmp_path / "out", paths=["link", "file", "symlink", "directory", "table"])
     assert observe(tmp_path / "out")["link"] == File(b"hello\n")
-    with pytest.raises(UnsupportedFormatError) as raised:
-        kinds.download(tmp_path / "all")
-    assert raised.value.exit_status == 9
+    assert len(pq.read_table(tmp_path / "out" / "table")) == TABLE_ROW_COUNT
+
+
+def test_tables_hold_what_was_added(store: Store) -> None:
+    first, second = (store.artifact(f"tables:v{n}").get("cells") for n in (0, 1))
+    assert [row[:4] for row in first.data[:3]] == [row[:4] for row in TABLE_ROWS]
+    last = first.rows[3]
+    assert (last["score"], last["mixed"]) == (1e300, {"k": [1.5]})
+    assert last["image"].caption == "dots"
+    assert last["image"].to_pil().getpixel((3, 2)) == 220
+    assert last["image"].boxes["found"].boxes[0].class_label == "spot"
+    assert second.get_column("id") == [*range(TABLE_ROW_COUNT), "four"]
+    assert len(second.stored.fragments) == 2
+    joined = store.artifact("tables:v1").get("both")
+    assert joined.get_column("id") == list(range(TABLE_ROW_COUNT))
+    for version in ("tables:v0", "tables:v1"):
+        assert store.verify(version).problems == ()
 
 
 def test_log_entries_of_every_kind_are_understood(store: Store) -> None:

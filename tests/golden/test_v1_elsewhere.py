@@ -10,7 +10,7 @@ from artstore.api import Store
 from artstore.settings import resolve
 from artstore.storage.local import LocalStorage
 from artstore.storage.opener import open_storage
-from tests.golden.making import DIRECTORY, FIRST, LARGE, MANY, SECOND
+from tests.golden.making import DIRECTORY, FIRST, LARGE, MANY, SECOND, TABLE_ROW_COUNT
 from tests.trees import File, build, keys_of, observe, push
 
 TREES = {"ds:v0": FIRST, "ds:v1": SECOND, "large": LARGE, "Many": MANY}
@@ -33,10 +33,23 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
 
 def test_it_is_read_there(store: Store, tmp_path: Path) -> None:
     report = store.check(read_data=1.0)
-    assert (report.problems, report.checked_versions) == ((), 7)
+    assert (report.problems, report.checked_versions) == ((), 9)
     for number, (name, tree) in enumerate(TREES.items()):
         store.artifact(name).download(tmp_path / str(number))
         assert observe(tmp_path / str(number)) == tree
+
+
+def test_tables_are_read_asked_and_continued_there(store: Store) -> None:
+    table = store.artifact("tables:v1").get("cells")
+    assert table.get_column("id") == [*range(TABLE_ROW_COUNT), "four"]
+    assert table.filter("score > 1e100").count().to_pyarrow().as_py() == 1
+    assert table.rows[3]["image"].to_pil().size == (4, 3)
+    table.add_data(5, None, None, None, None)
+    draft = store.artifact("tables:v1").new_draft()
+    draft.add(table, "cells", overwrite=True)
+    logged = store.log_artifact(draft)
+    assert (logged.version, len(logged.get("cells"))) == ("v2", TABLE_ROW_COUNT + 2)
+    assert store.check(read_data=1.0).problems == ()
 
 
 def test_it_is_continued_there(store: Store, tmp_path: Path) -> None:

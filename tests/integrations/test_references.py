@@ -309,7 +309,6 @@ def test_a_redirection_into_an_inner_network_is_not_followed(
         "memory://x",
         "local:///etc/passwd",
         "reference://x",
-        "art://other:v0/x",
         "simplecache::file:///etc/passwd",
         "simplecache::http://127.0.0.1/x",
         "zip://x::file:///etc/passwd",

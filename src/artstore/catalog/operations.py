@@ -8,15 +8,21 @@ rule that held at 12 also holds when the entry lands at 14.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import singledispatch
 from typing import Any
 
 from artstore import names
 from artstore.catalog.fences import ContentUse
 from artstore.catalog.format import VERSION_MAX, Body
-from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import InvalidInputError, LimitExceededError, NotFoundError, StateError
+from artstore.catalog.state import CollectionState, Source, VersionState
+from artstore.errors import (
+    ConflictError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+    StateError,
+)
 
 __all__ = [
     "AliasRequest",
@@ -33,6 +39,7 @@ __all__ = [
     "Settled",
     "Step",
     "TagRequest",
+    "TtlRequest",
     "Unchanged",
     "Write",
     "evaluate",
@@ -60,6 +67,8 @@ class PublishRequest:
         earlier_pushes: ids of attempts whose outcome is unknown (the journal).
         uses: what must not be about to be deleted.
         draft: the draft this finishes.
+        follows: the version that must be the newest one, -1 for none; None: any may be.
+        source: the version that this is a link to.
     """
 
     type: str
@@ -74,6 +83,8 @@ class PublishRequest:
     uses: ContentUse = field(default_factory=ContentUse)
     earlier_pushes: frozenset[str] = frozenset()
     draft: str | None = None
+    follows: int | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,14 @@ class DescribeRequest:
 
     version: int
     meta: str
+
+
+@dataclass(frozen=True, slots=True)
+class TtlRequest:
+    """Note how long a version is to be kept, for upkeep; None: for ever."""
+
+    version: int
+    seconds: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +156,7 @@ Request = (
     | AliasRequest
     | TagRequest
     | DescribeRequest
+    | TtlRequest
     | DeleteRequest
     | RestoreRequest
     | FenceRequest
@@ -206,6 +226,7 @@ def evaluate(request: Any, state: CollectionState, now: str) -> Step:  # noqa: A
         NotFoundError: `collection-not-found`, `version-not-found`,
             `version-deleted`, `alias-not-found`.
         StateError: `version-aliased`, `version-pinned`, `version-purged`, `draft-not-open`.
+        ConflictError: `version-superseded`.
         InvalidInputError: `type-mismatch`, `name-invalid`.
     """
     raise TypeError(f"not a request: {request!r}")
@@ -233,6 +254,8 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
         return Settled(Published(made.version, is_repeated=True))
     # Whether a newer one was lost is not known: then the same content is published again.
     newest = None if state.is_in_doubt else state.latest
+    if request.follows is not None:
+        _check_follows(request.follows, state)
     if newest is not None and newest.digest == request.digest and request.draft is None:
         return _label_newest(request, newest)
     if request.draft is not None and state.drafts.get(request.draft, -1) is not None:
@@ -258,7 +281,21 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
     }
     if request.draft is not None:
         fields["draft"] = request.draft
-    return Write(("publish", fields), Published(number), needs_content=True)
+    if request.source is not None:
+        fields["source"] = asdict(request.source)
+    kind = "publish" if request.source is None else "link"
+    return Write((kind, fields), Published(number), needs_content=True)
+
+
+def _check_follows(number: int, state: CollectionState) -> None:
+    found = -1 if state.latest is None else state.latest.version
+    if found != number:
+        raise ConflictError(
+            f"{state.qualified_name}:v{found} came before what was to follow "
+            + (f"v{number}" if number >= 0 else "nothing"),
+            code="version-superseded",
+            hint="run the same command again",
+        )
 
 
 def _made_before(request: PublishRequest, state: CollectionState) -> VersionState | None:
@@ -336,6 +373,15 @@ def _describe(request: DescribeRequest, state: CollectionState, now: str) -> Ste
         return Settled(Unchanged(version.version))
     fields = {"version": version.version, "meta": request.meta}
     return Write(("describe", fields), Applied(version.version))
+
+
+@evaluate.register
+def _ttl(request: TtlRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+    version = _live(request.version, state)
+    if version.ttl_seconds == request.seconds:
+        return Settled(Unchanged(version.version))
+    fields = {"version": version.version, "seconds": request.seconds}
+    return Write(("ttl", fields), Applied(version.version))
 
 
 @evaluate.register

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from artstore.cli.command import Command, shared_options
+from artstore.cli.demo_tables import run_table_tour
 from artstore.cli.digits import Digit, Edit, edit_digits, write_digits
 from artstore.cli.output import count, format_bytes, format_seconds
 from artstore.cli.session import Session
@@ -60,6 +61,10 @@ class DemoReport:
     changed: int
     renamed: int
     verified_files: int
+    table: str
+    predictions: str
+    predicted: int
+    wrong: int
     seconds: float
 
 
@@ -114,6 +119,7 @@ class _Tour:
         diff = self._diff(first, second)
         self._pull(first, second)
         verified_files = self._verify(second)
+        tables = run_table_tour(self.store, digits, self._step, self._told)
         return DemoReport(
             directory=str(self.directory),
             store=self.store_url,
@@ -125,6 +131,10 @@ class _Tour:
             second_stored_bytes=second.push.stored_bytes,
             **diff,
             verified_files=verified_files,
+            table=tables.table,
+            predictions=tables.predictions,
+            predicted=tables.predicted,
+            wrong=tables.wrong,
             seconds=round(time.perf_counter() - began, 3),
         )
 
@@ -221,7 +231,7 @@ class _Tour:
 
 
 def _short(version: LoggedArtifact) -> str:
-    return f"{version.name}:{version.version}"
+    return version.name
 
 
 def _refuse_used(directory: Path) -> None:
@@ -281,6 +291,7 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
         f"show {report.second}",
         f"diff {report.first} {report.second}",
         f"cat {report.second} labels.csv",
+        f"table query {report.predictions}/joined --where 'guess <> label'",
         "check --read-data",
     ):
         yield f"   {art} {words}"
@@ -292,7 +303,7 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
 @click.pass_obj
 def demo_command(session: Session, directory: Path | None) -> None:
     """
-    Push, edit, push, diff, pull and verify 1,797 small images, and say where to look.
+    Push, edit, push, diff, pull and verify 1,797 small images, train on them, show the errors.
 
     Everything is kept in DIR, or in a new temporary directory that is named at the end. Nothing
     else is touched: the store is made there too, unless --store names another. The images are

@@ -52,10 +52,10 @@ def _change_labels(
     change(exact, **{"remove" if remove else "add": list(labels)})
     artifact = store.artifact(exact)
     now = artifact.aliases if key == "aliases" else artifact.tags
-    short = session.short_name(artifact.project, artifact.name, artifact.version)
+    short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
     value = {
         "project": artifact.project,
-        "name": artifact.name,
+        "name": artifact.collection.name,
         "version": artifact.version,
         "aliases": list(artifact.aliases),
         "tags": list(artifact.tags),
@@ -87,8 +87,8 @@ def rm_command(session: Session, *, name: str, force: bool) -> None:
             error.context["correction"] = session.corrected("--force")
             error.hint = f"to delete it all the same: {error.context['correction']}"
         raise
-    short = session.short_name(artifact.project, artifact.name, artifact.version)
-    value = _changed_record(artifact.project, artifact.name, artifact.version)
+    short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
+    value = _changed_record(artifact.project, artifact.collection.name, artifact.version)
     lines = [f"{short} deleted; 'art restore {short}' brings it back"]
     session.output.result(value, lines, names=[short])
 
@@ -110,8 +110,8 @@ def restore_command(session: Session, name: str) -> None:
     store = session.open_store()
     store.restore(name)
     artifact = store.artifact(name)
-    short = session.short_name(artifact.project, artifact.name, artifact.version)
-    value = _changed_record(artifact.project, artifact.name, artifact.version)
+    short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
+    value = _changed_record(artifact.project, artifact.collection.name, artifact.version)
     session.output.result(value, [f"{short} restored"], names=[short])
 
 

@@ -190,7 +190,7 @@ def _list_entries(session: Session, store: Store, what: str, prefix: str) -> Non
     head = {
         "kind": "entries",
         "project": artifact.project,
-        "name": artifact.name,
+        "name": artifact.collection.name,
         "version": artifact.version,
         "prefix": prefix,
     }

@@ -35,6 +35,9 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
         "cat": Listed("showing", "Write the bytes of one entry to stdout."),
         "diff": Listed("comparing", "Show what differs between two versions."),
     },
+    "Tables": {
+        "table": Listed("table", "Show, query, join and compare the tables in versions."),
+    },
     "Versions": {
         "alias": Listed("labels", "Give or take aliases of a version."),
         "tag": Listed("labels", "Give or take tags of a version."),
@@ -52,6 +55,7 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
         "init": Listed("setup", "Make a store and remember it for this directory."),
         "config": Listed("setup", "Show settings and where each came from, or set your own."),
         "completion": Listed("setup", "Print the completion script of a shell."),
+        "import": Listed("importing", "Bring in what W&B versioned, tables and images intact."),
         "demo": Listed("demo", "Try everything once on small real data, offline."),
     },
 }

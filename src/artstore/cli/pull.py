@@ -103,10 +103,10 @@ def _report(
     output = session.output
     for warning in result.warnings:
         output.warn(warning)
-    short = session.short_name(artifact.project, artifact.name, artifact.version)
+    short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
     value: dict[str, Any] = {
         "project": artifact.project,
-        "name": artifact.name,
+        "name": artifact.collection.name,
         "version": artifact.version,
         "digest": artifact.digest,
         "directory": str(result.root),

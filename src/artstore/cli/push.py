@@ -120,7 +120,8 @@ def push_command(
                     follow_links=follow_links,
                 )
             else:
-                artifact.add_file(path, name=entry_name)
+                # It is logged at once: nothing can have changed that a push would not see.
+                artifact.add_file(path, name=entry_name, policy="immutable")
     for reference in references:
         path_in, url = _path_and_url(reference)
         artifact.add_reference(url, path_in)
@@ -137,7 +138,7 @@ def _report(session: Session, logged: LoggedArtifact) -> None:
     output = session.output
     for warning in summary.warnings:
         output.warn(warning)
-    short = session.short_name(logged.project, logged.name, logged.version)
+    short = session.short_name(logged.project, logged.collection.name, logged.version)
     # The record tells description and metadata, which lie in the manifest: only read for --json.
     value = _record(logged) if session.as_json else {}
     output.result(value, _lines(short, logged), names=[short])

@@ -37,7 +37,7 @@ def version_record(artifact: LoggedArtifact) -> dict[str, Any]:
     """One version with all that is known of it."""
     return {
         "project": artifact.project,
-        "name": artifact.name,
+        "name": artifact.collection.name,
         "version": artifact.version,
         "qualified_name": artifact.qualified_name,
         "type": artifact.type,
@@ -91,7 +91,7 @@ def entry_record(entry: Entry) -> dict[str, Any]:
     return {
         "path": entry.path,
         "kind": entry.kind,
-        "size_bytes": entry.size_bytes,
+        "size_bytes": entry.content_bytes,
         "digest": entry.digest.hex(),
         "executable": entry.executable,
         "target": target,

@@ -37,7 +37,7 @@ def show_command(session: Session, name: str) -> None:
     session.output.result(
         version_record(artifact),
         _version_lines(artifact),
-        names=[session.short_name(artifact.project, artifact.name, artifact.version)],
+        names=[session.short_name(artifact.project, artifact.collection.name, artifact.version)],
     )
 
 
@@ -158,7 +158,7 @@ def _print_as_json(session: Session, artifact: LoggedArtifact, path: str) -> Non
         encoding, content = "base64", base64.b64encode(data).decode("ascii")
     value = {
         "project": artifact.project,
-        "name": artifact.name,
+        "name": artifact.collection.name,
         "version": artifact.version,
         "path": path,
         "size_bytes": size,

@@ -25,7 +25,7 @@ from fsspec.utils import stringify_path
 from artstore import forks
 from artstore.api import LoggedArtifact, Store
 from artstore.errors import InvalidInputError, NotFoundError
-from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
+from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, TABLE, Entry
 from artstore.names import parse_artifact_name
 from artstore.settings import Settings, resolve
 from artstore.transfer.openfile import ArtifactFile
@@ -348,6 +348,9 @@ class ArtFileSystem(AbstractFileSystem):  # type: ignore[misc]
             except NotFoundError:
                 return info | {"type": "other", "size": 0}
             info |= {"size": target.size_bytes, "digest": target.digest.hex()}
+        elif entry.kind == TABLE:
+            # How long the Parquet file is shows when it is opened.
+            info["size"] = None
         elif entry.kind not in (FILE, LINK):
             info["type"] = "other"
         return info

@@ -92,6 +92,14 @@ class Entry:
         """Where a reference points; empty for other kinds."""
         return str(self.extra.get("url", ""))
 
+    @property
+    def content_bytes(self) -> int:
+        """Of what a user has: of a table its fragments, of anything else `size_bytes`."""
+        if self.kind != TABLE:
+            return self.size_bytes
+        stored = self.extra.get("stored_bytes")
+        return stored if isinstance(stored, int) else 0
+
 
 def symlink_entry(path: str, target: str) -> Entry:
     """A symbolic link, kept as it is."""

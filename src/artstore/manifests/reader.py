@@ -125,6 +125,11 @@ class Manifest:
         return cls(decode_root(data, where=key), packs, where=key)
 
     @property
+    def packs(self) -> PackReader:
+        """What reads its chunks."""
+        return self._packs
+
+    @property
     def header(self) -> Mapping[str, Any]:
         """type, description, message, metadata, counts."""
         return self._root.header

@@ -20,7 +20,7 @@ from artstore.errors import InvalidInputError
 from artstore.media.classes import Classes, labels_for
 from artstore.media.values import require_mapping, text_or_none, whole
 
-__all__ = ["FRACTION", "PIXEL", "BoundingBoxes", "Box"]
+__all__ = ["FRACTION", "PIXEL", "BoundingBoxes", "BoundingBoxes2D", "Box"]
 
 FRACTION: Final = "fraction"
 PIXEL: Final = "pixel"
@@ -124,9 +124,9 @@ class BoundingBoxes:
             `position` (`minX`, `maxX`, `minY`, `maxY`, or `middle`, `width`,
             `height`), `domain` (None for fractions, or `"pixel"`), and, if
             wanted, `class_id`, `scores` (name -> number) and `box_caption`.
+        layer: the name of the layer, for errors.
         size: width and height of the image, if known.
         classes: names for ids where there are no `class_labels`.
-        layer: the name of the layer, for errors.
     Raises:
         InvalidInputError: `box-invalid`, `box-outside`, `class-unlabelled`,
             `classes-invalid`.
@@ -142,10 +142,10 @@ class BoundingBoxes:
     def __init__(
         self,
         value: Mapping[str, Any],
+        layer: str = "boxes",
         *,
         size: tuple[int, int] | None = None,
         classes: Classes | None = None,
-        layer: str = "boxes",
     ) -> None:
         what = f"layer {layer!r}"
         known = require_mapping(value, what, "box-invalid")
@@ -212,6 +212,10 @@ class BoundingBoxes:
 
     def __repr__(self) -> str:
         return f"BoundingBoxes({self.to_wandb()!r})"
+
+
+BoundingBoxes2D = BoundingBoxes
+"""The name that W&B gives it."""
 
 
 def _read_box(box: object, size: tuple[int, int] | None, what: str) -> Box:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from artstore.digest import parse_digest
-from artstore.errors import InvalidInputError
+from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.media.boxes import BoundingBoxes
 from artstore.media.cells import (
     BoxLayer,
@@ -30,8 +30,22 @@ from artstore.media.classes import Classes
 from artstore.media.content import BytesContent, MediaContent, MediaFile, ReferenceContent
 from artstore.media.masks import Mask
 from artstore.media.pixels import CHANNELS
-from artstore.media.raster import decode_raster, encode_pixels, picture_of, pixels_of_picture
+from artstore.media.raster import (
+    decode_raster,
+    decode_small,
+    encode_pixels,
+    picture_of,
+    pixels_of_picture,
+)
 from artstore.media.shown import ShownImage, shown_of
+from artstore.media.thumbnail import (
+    SIDE_PIXELS,
+    check_side,
+    drawn_over,
+    figure_html,
+    png_of,
+    shrunk,
+)
 from artstore.media.values import PreparedMedia, require_mapping, text_or_none
 
 __all__ = ["EncodedFile", "Image"]
@@ -217,6 +231,29 @@ class Image:
         assert shown.content is not None
         return EncodedFile(data, shown.content.digest, shown.format or "")
 
+    def thumbnail(self, max_side: int = SIDE_PIXELS, *, overlays: bool = False) -> bytes:
+        """
+        A small PNG for a page: no side longer than `max_side`, never enlarged.
+
+        Args:
+            max_side: 1 to 2,048 pixels.
+            overlays: draw masks and boxes over it, each class in a colour of its own.
+        Raises:
+            InvalidInputError: `value-invalid` for another size; else as `to_pil`.
+        Cost: decodes the image (a JPEG at a fraction of its size), and with `overlays`
+            its masks.
+        """
+        check_side(max_side)
+        shown = self.shown
+        if shown.pixels is not None:
+            picture = picture_of(shown.pixels)
+        else:
+            picture = decode_small(io.BytesIO(self._read()), shown.path, max_side)
+        picture = shrunk(picture, max_side)
+        if overlays and (self.masks or self.boxes):
+            picture = drawn_over(picture, self.masks, self.boxes)
+        return png_of(picture)
+
     def cell(self) -> ImageCell:
         """The cell without digests of encoded bytes; `prepare` has them."""
         shown = self.shown
@@ -337,6 +374,34 @@ class Image:
         caption = f" {self.caption!r}" if self.caption else ""
         size = "at a URL" if self.shown.size is None else f"{self.width} x {self.height}"
         return f"<Image {self.format or 'reference'} {size}{caption} {self.digest.hex()[:12]}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows: a thumbnail with boxes and masks; None if it cannot be read."""
+        try:
+            return self.thumbnail(overlays=True)
+        except ArtstoreError:
+            return None
+
+    def _repr_html_(self) -> str:
+        """
+        What a notebook shows: the thumbnail, caption, size and classes; under 0.5 MB.
+
+        An image at a URL is told and not fetched.
+        """
+        png: bytes | ArtstoreError | None
+        try:
+            png = (
+                None
+                if isinstance(self.content, ReferenceContent)
+                else self.thumbnail(overlays=True)
+            )
+        except ArtstoreError as error:
+            png = error
+        if isinstance(self.content, ReferenceContent):
+            facts = self.content.url
+        else:
+            facts = f"{self.width} x {self.height} {self.mode} {self.format}"
+        return figure_html(png, self.caption, facts, self.masks, self.boxes)
 
     def _read(self) -> bytes:
         assert self.shown.content is not None

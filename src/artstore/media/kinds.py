@@ -70,6 +70,7 @@ class MediaKind:
 
 KINDS: Final = (
     MediaKind("audio-file", "audio", "Audio"),
+    MediaKind("bokeh-file", "bokeh", "Bokeh"),
     MediaKind("classes", "classes", "Classes"),
     MediaKind("histogram", "histogram", "Histogram"),
     MediaKind("html-file", "html", "Html"),

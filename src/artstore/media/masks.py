@@ -11,10 +11,10 @@ from artstore.errors import InvalidInputError
 from artstore.media.classes import Classes, labels_for
 from artstore.media.content import BytesContent, MediaContent, MediaFile, file_content, member_path
 from artstore.media.pixels import Pixels, check_size
-from artstore.media.raster import decode_raster, encode_pixels, ending_of, picture_of
+from artstore.media.raster import decode_raster, encode_pixels, ending_of
 from artstore.media.values import as_array, require_mapping
 
-__all__ = ["Mask"]
+__all__ = ["ImageMask", "Mask"]
 
 _FIELDS: Final = frozenset(("mask_data", "path", "class_labels"))
 _UNNAMED: Final = frozenset((0, 255))
@@ -33,9 +33,9 @@ class Mask:
             `mask_data` is whole numbers from 0 to 255, [height, width]; the file
             is an image of one channel (or with a palette), of which the numbers
             are the ids.
+        layer: the name of the layer, for errors.
         size: width and height of the image, if known.
         classes: names for ids where there are no `class_labels`.
-        layer: the name of the layer, for errors.
     Raises:
         InvalidInputError: `mask-invalid`, `mask-shape`, `class-unlabelled` (ids 0
             and 255 need no name), `classes-invalid`, and those of a file that
@@ -58,10 +58,10 @@ class Mask:
     def __init__(
         self,
         value: Mapping[str, Any],
+        layer: str = "mask",
         *,
         size: tuple[int, int] | None = None,
         classes: Classes | None = None,
-        layer: str = "mask",
     ) -> None:
         what = f"layer {layer!r}"
         known = require_mapping(value, what, "mask-invalid")
@@ -173,7 +173,8 @@ class Mask:
         self._take(pixels=pixels)
         self.digest = pixels.digest()
         self.path = member_path("masks", self.digest, "mask.png")
-        return _used(picture_of(pixels))
+        # Not Pillow's: what a mask in memory is must not depend on its release.
+        return [class_id for class_id in range(256) if class_id in pixels.data]
 
     def _take_file(self, path: Any, what: str) -> Iterable[int]:
         content = file_content(path)
@@ -184,6 +185,10 @@ class Mask:
         self.width, self.height = picture.size
         self.path = member_path("masks", self.digest, f"mask.{ending_of(picture)}")
         return _used(picture)
+
+
+ImageMask = Mask
+"""The name that W&B gives it."""
 
 
 def _ids_of(file: BinaryIO, name: str, what: str = "a mask") -> Any:

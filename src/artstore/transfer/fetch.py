@@ -19,7 +19,7 @@ from artstore.errors import (
     LimitExceededError,
     UnsupportedFormatError,
 )
-from artstore.manifests.entry import DIRECTORY, FILE, REFERENCE, SYMLINK, Entry
+from artstore.manifests.entry import DIRECTORY, FILE, REFERENCE, SYMLINK, TABLE, Entry
 from artstore.manifests.reader import Manifest
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import batches, decode_ref
@@ -30,6 +30,7 @@ from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.readahead import ReadAhead, ReadStored, WindowBudget, made_ahead
 from artstore.transfer.references import fetch_reference
+from artstore.transfer.tablewriting import write_table
 from artstore.transfer.target import TargetDirectory
 
 __all__ = ["Fetcher", "file_buffers"]
@@ -50,6 +51,7 @@ class Fetcher:
         base: the version checked out there before, if that is known; chunks
             that the old file has are read from it and not from the store.
         link: one of `pull.LINK_MODES`.
+        allow_missing: leave out references behind which nothing lies.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Fetcher:
         workers: Executor,
         meter: ProgressMeter,
         warn: Callable[[str], None],
+        allow_missing: bool = False,
     ) -> None:
         self._place = place
+        self._allow_missing = allow_missing
         self._manifest = manifest
         self._base = base
         self._target = target
@@ -95,7 +99,7 @@ class Fetcher:
             batch: list[Entry] = []
             batch_bytes = 0
             for entry in entries:
-                if entry.kind in (DIRECTORY, SYMLINK, REFERENCE):
+                if entry.kind in (DIRECTORY, SYMLINK, REFERENCE, TABLE):
                     self._write_other(entry)
                 elif entry.size_bytes > _SMALL_BYTES or entry.level:
                     self._begin_large(entry)
@@ -219,9 +223,18 @@ class Fetcher:
         elif entry.kind == SYMLINK:
             self._target.make_symlink(entry.path, entry.target)
             self._meter.add(1, 0)
+        elif entry.kind == TABLE:
+            write = partial(write_table, entry, place=self._place, target=self._target)
+            self._pending.append(([entry], self._workers.submit(write)))
+            self._settle_down_to(2 * self._extent.writers)
         else:
             fetch = partial(
-                fetch_reference, entry, place=self._place, target=self._target, warn=self._warn
+                fetch_reference,
+                entry,
+                place=self._place,
+                target=self._target,
+                warn=self._warn,
+                allow_missing=self._allow_missing,
             )
             self._pending.append(([entry], self._workers.submit(fetch)))
             self._settle_down_to(2 * self._extent.writers)

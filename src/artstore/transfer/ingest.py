@@ -22,6 +22,7 @@ __all__ = [
     "Ingested",
     "IsKnown",
     "changing_error",
+    "chunk_whole",
     "cut_chunks",
     "open_source",
     "read_whole",
@@ -124,7 +125,7 @@ def read_whole(found: Found, is_known: IsKnown) -> Ingested:
             data = os.pread(descriptor, before.st_size + 1, 0)
             after = os.fstat(descriptor)
             if len(data) == before.st_size and not source_changed(before, after):
-                digest, chunks = _chunk_whole(data, is_known)
+                digest, chunks = chunk_whole(data, is_known)
                 executable = bool(after.st_mode & stat.S_IXUSR)
                 return Ingested(digest, len(data), executable, after, began_ns, chunks)
     except OSError as error:
@@ -134,7 +135,8 @@ def read_whole(found: Found, is_known: IsKnown) -> Ingested:
     raise changing_error(found)
 
 
-def _chunk_whole(data: bytes, is_known: IsKnown) -> tuple[bytes, list[FreshChunk]]:
+def chunk_whole(data: bytes, is_known: IsKnown) -> tuple[bytes, list[FreshChunk]]:
+    """The digest of a file that is in memory, and its chunks."""
     if not data:
         return EMPTY, []
     digest = digest_of(data)

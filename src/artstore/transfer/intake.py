@@ -19,14 +19,16 @@ from artstore.transfer.ingest import (
     Ingested,
     IsKnown,
     changing_error,
+    chunk_whole,
     read_whole,
 )
 from artstore.transfer.largefile import LargeFile
+from artstore.transfer.prepared import BytesItem, TableItem
 from artstore.transfer.sources import Item, entry_without_bytes
 from artstore.transfer.walk import Found
 from artstore.transfer.windows import window_pool
 
-__all__ = ["Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
+__all__ = ["BytesRead", "Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
 
 _BATCH_BYTES: Final = 1 * limits.MIB
 _BATCH_FILES: Final = 64
@@ -50,6 +52,14 @@ class WholeRead:
 
     found: Found
     read: Ingested
+
+
+@dataclass(frozen=True, slots=True)
+class BytesRead:
+    """A file that was in memory."""
+
+    item: BytesItem
+    chunks: list[FreshChunk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +91,9 @@ class LargeRead:
         raise changing_error(self.found)
 
 
-Done = Entry | Reused | WholeRead | LargeRead
-_Slot = Entry | Reused | LargeRead | Found
+Done = Entry | TableItem | Reused | WholeRead | BytesRead | LargeRead
+_Read = Found | BytesItem
+_Slot = Entry | TableItem | Reused | LargeRead | _Read
 
 
 class _Batch:
@@ -92,7 +103,7 @@ class _Batch:
         self.slots: list[_Slot] = []
         self.size_bytes = 0
         self.file_count = 0
-        self.reads: Future[list[Ingested]] | None = None
+        self.reads: Future[list[WholeRead | BytesRead]] | None = None
 
     def is_full(self) -> bool:
         return (
@@ -134,7 +145,7 @@ class Intake:
         for item in items:
             slot = self._slot(item)
             batch.slots.append(slot)
-            if isinstance(slot, Found):
+            if isinstance(slot, (Found, BytesItem)):
                 batch.size_bytes += slot.size_bytes
                 batch.file_count += 1
             if batch.is_full():
@@ -143,6 +154,8 @@ class Intake:
         yield self._submit(batch)
 
     def _slot(self, item: Item) -> _Slot:
+        if isinstance(item, (BytesItem, TableItem)):
+            return item
         if isinstance(item, Entry) or item.kind != FILE:
             return entry_without_bytes(item)
         reused = self._reuse(item)
@@ -153,16 +166,21 @@ class Intake:
         return item
 
     def _submit(self, batch: _Batch) -> _Batch:
-        to_read = [slot for slot in batch.slots if isinstance(slot, Found)]
+        to_read = [slot for slot in batch.slots if isinstance(slot, (Found, BytesItem))]
         if to_read:
             batch.reads = self._workers.submit(self._read_all, to_read)
         return batch
 
-    def _read_all(self, found: list[Found]) -> list[Ingested]:
-        return [read_whole(one, self._is_known) for one in found]
+    def _read_all(self, items: list[_Read]) -> list[WholeRead | BytesRead]:
+        return [self._read(item) for item in items]
+
+    def _read(self, item: _Read) -> WholeRead | BytesRead:
+        if isinstance(item, BytesItem):
+            return BytesRead(item, chunk_whole(item.read(), self._is_known)[1])
+        return WholeRead(item, read_whole(item, self._is_known))
 
     @staticmethod
     def _finish(batch: _Batch) -> Iterator[Done]:
         reads = iter(batch.reads.result() if batch.reads is not None else ())
         for slot in batch.slots:
-            yield WholeRead(slot, next(reads)) if isinstance(slot, Found) else slot
+            yield next(reads) if isinstance(slot, (Found, BytesItem)) else slot

@@ -4,7 +4,8 @@ The artifact digest of what stands on disk, from what the stat cache remembers.
 
 from __future__ import annotations
 
-from artstore.manifests.entry import FILE, ArtifactHasher
+from artstore.manifests.entry import FILE, TABLE, ArtifactHasher
+from artstore.transfer.prepared import BytesItem, TableItem
 from artstore.transfer.sources import Item, entry_without_bytes
 from artstore.transfer.statcache import StatCache
 from artstore.transfer.walk import Found
@@ -39,6 +40,10 @@ class KnownDigest:
                 self._hasher = None
             else:
                 hasher.add(item.path, FILE, item.executable, digest)
+        elif isinstance(item, BytesItem):
+            hasher.add(item.path, FILE, False, item.digest)  # noqa: FBT003 - in digest order
+        elif isinstance(item, TableItem):
+            hasher.add(item.path, TABLE, False, item.digest)  # noqa: FBT003 - likewise
         else:
             entry = entry_without_bytes(item)
             hasher.add(entry.path, entry.kind, entry.executable, entry.digest)

@@ -16,7 +16,7 @@ from artstore import clock, limits
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import InvalidInputError, StateError, UnsupportedFormatError
 from artstore.forks import LazyValue
-from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, Entry
+from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, SYMLINK, TABLE, Entry
 from artstore.manifests.reader import Manifest
 from artstore.transfer.checkouts import Checkout, Checkouts
 from artstore.transfer.fetch import Fetcher
@@ -34,7 +34,7 @@ __all__ = ["LINK_MODES", "PullOutcome", "PullSpec", "check_link_mode", "merge_wi
 LINK_MODES: Final[tuple[LinkMode, ...]] = ("copy", "reflink", "hard", "sym")
 _KEPT_BYTES: Final = 32 * limits.MIB
 """Of the list of files, about 300,000 of them, from planning to writing; the rest is read twice."""
-_FILE_KINDS: Final = frozenset((FILE, LINK))
+_FILE_KINDS: Final = frozenset((FILE, LINK, TABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class PullSpec:
         link: one of `LINK_MODES`.
         delete: remove what the selection covers and the version does not have.
         into: allow a directory that is not empty and was not made by a pull.
+        allow_missing: leave out references behind which nothing lies, with a warning.
     """
 
     root: Path
@@ -54,6 +55,7 @@ class PullSpec:
     delete: bool = False
     dry_run: bool = False
     into: bool = False
+    allow_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +255,7 @@ class _Pull:
         for entry in self._manifest.entries(selection.prefix):
             if not selection.covers(entry.path):
                 continue
-            if entry.kind not in (FILE, LINK, SYMLINK, DIRECTORY, REFERENCE):
+            if entry.kind not in (FILE, LINK, SYMLINK, DIRECTORY, REFERENCE, TABLE):
                 if not entry.must_understand:
                     continue
                 raise UnsupportedFormatError(
@@ -274,7 +276,7 @@ class _Pull:
             return here.kind == "symlink" and here.target == entry.target
         if entry.kind == DIRECTORY:
             return here.kind == "directory"
-        if entry.kind == REFERENCE:
+        if entry.kind in (REFERENCE, TABLE):
             return self._is_fetched(entry, here)
         if here.kind != "file" or here.size_bytes != entry.size_bytes:
             return False
@@ -328,6 +330,7 @@ class _Pull:
                     workers=workers,
                     meter=meter,
                     warn=self._warnings.append,
+                    allow_missing=spec.allow_missing,
                 )
                 fetcher.run(plan.wrong_of(self._selected()))
             self._read_bytes = fetcher.read_bytes

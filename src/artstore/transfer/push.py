@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import InvalidInputError
+from artstore.errors import ConflictError, InvalidInputError, NotFoundError
 from artstore.manifests.entry import FILE
 from artstore.transfer.knowndigest import KnownDigest
 from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 from artstore.transfer.pushspec import PushSpec
-from artstore.transfer.sources import Item, Source, scan
+from artstore.transfer.sources import Item, NotedFiles, Source, VersionSource, scan
 from artstore.transfer.walk import Found
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_TYPE", "PushOutcome", "push"]
 
 DEFAULT_TYPE: Final = "dataset"
+_ATTEMPTS: Final = 100
+"""Of a push that adds to the newest version, while others add to it, too."""
 _KEPT_ITEMS: Final = 100_000
 """Items of the first walk that are kept for the second; more are walked twice."""
 
@@ -55,14 +57,23 @@ def push(place: StorePlace, spec: PushSpec, *, on_progress: OnProgress | None) -
 
     Raises:
         InvalidInputError: `path-twice`, `path-invalid`, `type-mismatch`, `nothing-to-push`.
-        InvalidInputError: `source-vanished`, `source-unreadable`.
+        InvalidInputError: `source-vanished`, `source-unreadable`, `entry-exists`.
+        NotFoundError: `entry-not-found`, of what is to be left out of the version before.
         StateError: `source-changed`.
         DeniedError: `storage-full`, `storage-denied`.
         ConflictError: others kept winning; nothing was published.
     Cost: nothing changed: one scan of the log and one stat a file. Otherwise
         reads the changed files once; memory under 200 MB.
     """
-    return _Push(place, spec, on_progress).run()
+    for _ in range(_ATTEMPTS):
+        try:
+            return _Push(place, spec, on_progress).run()
+        except ConflictError as error:
+            if error.code != "version-superseded":
+                raise
+            # What was stored is in the journal: the next attempt stores little more than a list.
+            superseded = error
+    raise superseded
 
 
 class _Push:
@@ -71,13 +82,15 @@ class _Push:
         self._spec = spec
         self._on_progress = on_progress
         self._warnings: list[str] = []
-        self._walked = _Walked(place, spec.sources, self._warn)
 
     def run(self) -> PushOutcome:
         spec, catalog = self._spec, self._place.catalog
         state = catalog.writable_state(spec.project, spec.name)
         newest = state.latest
         digest = None
+        kept = self._kept_source(state)
+        sources = [kept, *spec.sources] if kept is not None else spec.sources
+        self._walked = _Walked(self._place, sources, self._warn)
         if state.is_in_doubt:
             self._warn(
                 f"entry {state.damaged[-1]} of the log of {state.qualified_name} is damaged; "
@@ -95,7 +108,8 @@ class _Push:
         upkeep = catalog.upkeep_state()
         start = PushStart(state.head_n, upkeep)
         condemned = frozenset[str]().union(*map(catalog.condemned, upkeep.open_plans))
-        with Sending(self._place, spec, newest, condemned) as transfer:
+        kept_from = self._own_version(state)
+        with Sending(self._place, spec, newest, condemned, kept_from) as transfer:
             meter = ProgressMeter(
                 "push",
                 self._on_progress,
@@ -104,6 +118,50 @@ class _Push:
             )
             transfer.take_all(self._walked.items(), meter)
             return self._publish(transfer, state, start)
+
+    def _kept_source(self, state: CollectionState) -> VersionSource | None:
+        """The entries that the version begins with."""
+        kept = self._spec.kept
+        if kept is None:
+            return None
+        owner, version = kept.state, kept.version
+        if owner is None:
+            # What is newest may be one that a damaged entry made: adding to another loses it.
+            state.check_whole()
+            owner, version = state, state.latest
+        if version is None:
+            if kept.without.paths:
+                raise NotFoundError(
+                    f"{min(kept.without.paths)!r} cannot be removed: {state.qualified_name} "
+                    "has no version yet",
+                    code="entry-not-found",
+                )
+            return None
+        return VersionSource(
+            self._place.manifest(version),
+            f"{owner.qualified_name}:v{version.version}",
+            kept.without,
+            gives_way=kept.state is None,
+            digest_of=self._digest_of,
+        )
+
+    def _digest_of(self, found: Found) -> bytes | None:
+        from artstore.transfer.hashing import hash_found
+
+        return self._place.statcache.lookup(found) or hash_found(found)
+
+    def _own_version(self, state: CollectionState) -> VersionState | None:
+        """The kept version, if it is a live one of this very collection."""
+        kept = self._spec.kept
+        if kept is None:
+            return None
+        if kept.state is None:
+            return state.latest
+        if (kept.state.project, kept.state.name) != (state.project, state.name):
+            return None
+        assert kept.version is not None
+        found = state.versions.get(kept.version.version)
+        return found if found is not None and found.is_live else None
 
     def _publish(self, transfer: Sending, state: CollectionState, start: PushStart) -> PushOutcome:
 
@@ -139,6 +197,7 @@ class _Push:
                 tags=spec.tags,
                 uses=transfer.uses(),
                 earlier_pushes=transfer.earlier_pushes(digest),
+                follows=self._followed(state),
             ),
         )
         outcome = committed.outcome
@@ -152,6 +211,13 @@ class _Push:
             transfer.read_bytes,
             tuple(self._warnings),
         )
+
+    def _followed(self, state: CollectionState) -> int | None:
+        """The version that must still be the newest: one to which is added."""
+        kept = self._spec.kept
+        if kept is None or kept.state is not None:
+            return None
+        return -1 if state.latest is None else state.latest.version
 
     def _unchanged(
         self, state: CollectionState, newest: VersionState, transfer: Sending | None = None
@@ -221,6 +287,7 @@ class _Walked:
         self._place = place
         self._sources = sources
         self._warn = warn
+        self._noted = NotedFiles(sources)
         self._kept: list[Item] | None = None
         self.total_files: int | None = None
         self.total_bytes: int | None = None
@@ -240,6 +307,8 @@ class _Walked:
             if isinstance(item, Found) and item.kind == FILE:
                 files += 1
                 size += item.size_bytes
+                if (noted := self._noted.of(item)) is not None:
+                    noted.check_known(item, self._place.statcache)
             known.add(item)
         self._kept = kept
         self.total_files, self.total_bytes = files, size

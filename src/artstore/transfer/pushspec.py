@@ -8,14 +8,36 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artstore.transfer.sources import Source
+from artstore.catalog.state import CollectionState, VersionState
+from artstore.transfer.sources import PathSet, Source
 
-__all__ = ["PushSpec"]
+__all__ = ["KeptVersion", "PushSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptVersion:
+    """
+    The version whose entries the next one begins with.
+
+    Attributes:
+        state: its collection, and the version; None for the newest at the moment of
+            the push, if there is one.
+        without: what of it is left out.
+    """
+
+    state: CollectionState | None
+    version: VersionState | None
+    without: PathSet
 
 
 @dataclass(frozen=True, slots=True)
 class PushSpec:
-    """What to push, and under which name. `None` texts leave what the version before has."""
+    """
+    What to push, and under which name. `None` texts leave what the version before has.
+
+    Attributes:
+        kept: what the version begins with, before `sources`.
+    """
 
     project: str
     name: str
@@ -27,3 +49,4 @@ class PushSpec:
     aliases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     dedup: str = "project"
+    kept: KeptVersion | None = None

@@ -28,7 +28,12 @@ _LEAST_READ_BYTES: Final = 256 * limits.KIB
 
 
 def fetch_reference(
-    entry: Entry, *, place: StorePlace, target: TargetDirectory, warn: Callable[[str], None]
+    entry: Entry,
+    *,
+    place: StorePlace,
+    target: TargetDirectory,
+    warn: Callable[[str], None],
+    allow_missing: bool = False,
 ) -> int:
     """
     Write what a reference refers to into a target; bytes read from the store, which are none.
@@ -36,6 +41,8 @@ def fetch_reference(
     Safe to call from several threads, with entries of different paths. What does
     not answer is asked again, at most four times in all.
 
+    Args:
+        allow_missing: only warn where nothing lies behind the URL.
     Raises:
         DamagedDataError: `reference-changed`, `reference-unreadable`, with `path`.
         InvalidInputError: `reference-refused`.
@@ -56,16 +63,22 @@ def fetch_reference(
                 raise
             del error
             clock.sleep(clock.random_fraction() * _FIRST_DELAY_SECONDS * 2**failures)
+        except DamagedDataError as error:
+            if not (allow_missing and error.context.get("is_missing")):
+                raise
+            warn(f"{error.message}; it is left out")
+            return 0
         else:
             return 0
 
 
 def known_content(entry: Entry, place: StorePlace) -> bytes | None:
     """
-    The digest that the file of a reference has in a checkout, if that is known.
+    The digest that the file of a reference or a table has in a checkout, if that is known.
 
     It stands in the entry, or was noted when the very same reference (URL, size,
-    etag, version: all that its description holds) was fetched on this machine.
+    etag, version: all that its description holds) was fetched on this machine, or the
+    table was written here.
     """
     if "content_digest" in entry.extra:
         return entry.digest

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Self
 
 from artstore import clock
@@ -21,7 +22,7 @@ from artstore.catalog.operations import PublishRequest
 from artstore.catalog.state import VersionState
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError
-from artstore.manifests.entry import FILE, LINK, ArtifactHasher, Entry
+from artstore.manifests.entry import FILE, LINK, TABLE, ArtifactHasher, Entry
 from artstore.manifests.reader import Manifest, root_key
 from artstore.manifests.tree import INLINE_REFS, RefFolder
 from artstore.manifests.writer import ManifestWriter
@@ -29,14 +30,16 @@ from artstore.packs.builder import PackStream
 from artstore.packs.index import IndexView, encode_index, index_key, merge_index
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
 from artstore.packs.openindex import open_index, remember_segment
-from artstore.transfer.ingest import FreshChunk, Ingested
-from artstore.transfer.intake import Intake, LargeRead, Reused, WholeRead
+from artstore.transfer.ingest import FreshChunk, Ingested, chunk_whole
+from artstore.transfer.intake import BytesRead, Intake, LargeRead, Reused, WholeRead
 from artstore.transfer.journal import Journal, Leftover, leftovers
 from artstore.transfer.known import KnownChunks, Parent, ParentCursor
 from artstore.transfer.place import StorePlace
+from artstore.transfer.prepared import TableItem
 from artstore.transfer.progress import ProgressMeter
 from artstore.transfer.pushspec import PushSpec
-from artstore.transfer.sources import Item
+from artstore.transfer.sources import Item, NotedFiles
+from artstore.transfer.tablesending import TableSending
 from artstore.transfer.uploads import Uploads
 from artstore.transfer.walk import Found
 
@@ -52,8 +55,10 @@ class Sending:
         spec: PushSpec,
         newest: VersionState | None,
         condemned: frozenset[str],
+        kept_from: VersionState | None = None,
     ) -> None:
         self.newest = newest
+        self._kept_from = kept_from
         self.push_id = clock.random_bytes(PUSH_ID_BYTES)
         self.hasher = ArtifactHasher()
         self.size_bytes = self.file_count = self.read_bytes = 0
@@ -83,6 +88,9 @@ class Sending:
         self._index: IndexView | None = None
         self._relied_packs: set[bytes] = set()
         self._linked_packs: set[bytes] = set()
+        self._kept_packs: set[bytes] = set()
+        self._noted = NotedFiles(spec.sources)
+        self._tables = TableSending(place.packs, self.push_id, self._uploads.submit, self._parent)
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
         self._failed = True
 
@@ -118,6 +126,11 @@ class Sending:
                 if isinstance(done, Entry):
                     self._list_entry(done)
                     meter.add(0, 0)
+                elif isinstance(done, TableItem):
+                    meter.add(1, self._list_table(done))
+                elif isinstance(done, BytesRead):
+                    self._list_bytes(done)
+                    meter.add(1, done.item.size_bytes)
                 elif isinstance(done, Reused):
                     self._list_reused(done)
                     meter.add(1, done.entry.size_bytes)
@@ -135,6 +148,10 @@ class Sending:
         digest = self._place.statcache.lookup(found)
         if digest is None:
             return None
+        if before is not None and before.kind == TABLE and self._is_written_table(before, digest):
+            return before
+        if (noted := self._noted.of(found)) is not None:
+            noted.check_digest(digest)
         if not found.size_bytes:
             return Entry(found.path, FILE, 0, digest, found.executable)
         if before is None or before.digest != digest or before.kind != FILE:
@@ -155,30 +172,85 @@ class Sending:
             return None
         return Entry(found.path, FILE, found.size_bytes, digest, found.executable, (ref,))
 
+    def _is_written_table(self, table: Entry, digest: bytes) -> bool:
+        """Whether a file is what a pull has made of a table."""
+        return self._place.fetched.lookup(table.digest) == digest
+
     def _list(self, entry: Entry, folder: RefFolder | None = None) -> None:
         self.hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
         self.manifest.add(entry, folder)
 
     def _list_entry(self, entry: Entry) -> None:
-        if entry.kind == LINK:
-            if entry.extra.get("store") != self._place.store_id:
-                raise InvalidInputError(
-                    f"{entry.path} links to a file of another store",
-                    code="link-elsewhere",
-                    hint="pull it and add the file",
-                    path=entry.path,
-                )
+        if entry.extra.get("store", self._place.store_id) != self._place.store_id:
+            raise InvalidInputError(
+                f"{entry.path} links to a file of another store",
+                code="link-elsewhere",
+                hint="pull it and add the file",
+                path=entry.path,
+            )
+        if entry.kind in (FILE, LINK):
             self.file_count += 1
             self.size_bytes += entry.size_bytes
-            # Whose version it was is not looked at again: each pack is proven to be there.
-            self._linked_packs.update(ref.pack for ref in entry.chunks)
-            self._linked_packs.update(ref.pack for ref in self._known.below(entry))
+            self._rely_on(entry)
+        elif entry.kind == TABLE:
+            self.file_count += 1
+            self.size_bytes += int(entry.extra.get("stored_bytes", 0))
+            self._rely_on(entry)
+            self._tables.rely_on(entry)
         self._list(entry)
+
+    def _rely_on(self, entry: Entry) -> None:
+        """Note where the bytes are of an entry that another version has."""
+        if entry.kind == LINK or "store" in entry.extra:
+            # Whose version it was is not looked at again: each pack is proven to be there.
+            packs = self._linked_packs
+        elif self._spec.kept is not None and self._spec.kept.state is None:
+            # Of the newest version, which still is the newest, hence live, at the commit.
+            return
+        else:
+            packs = self._kept_packs
+        packs.update(ref.pack for ref in entry.chunks)
+        packs.update(ref.pack for ref in self._known.below(entry))
+
+    def _list_table(self, item: TableItem) -> int:
+        """Store and list a table; the bytes of its fragments."""
+        from artstore.tables.tablefile import encode_table
+
+        table = self._tables.store(item)
+        data = encode_table(table)
+        _, chunks = chunk_whole(data, self._known.__contains__)
+        stored_bytes = sum(fragment.size_bytes for fragment in table.fragments)
+        extra: dict[str, Any] = {"row_count": table.row_count, "stored_bytes": stored_bytes}
+        if item.sources:
+            extra["sources"] = list(item.sources)
+        self.file_count += 1
+        self.size_bytes += stored_bytes
+        digest = table.digest()
+        self._list_chunks(Entry(item.path, TABLE, len(data), digest, extra=extra), chunks)
+        return stored_bytes
+
+    def _list_bytes(self, done: BytesRead) -> None:
+        item = done.item
+        self.file_count += 1
+        self.size_bytes += item.size_bytes
+        self._list_chunks(Entry(item.path, FILE, item.size_bytes, item.digest), done.chunks)
+
+    def _list_chunks(self, entry: Entry, chunks: list[FreshChunk]) -> None:
+        refs = [self._place_chunk(chunk) for chunk in chunks]
+        if len(refs) <= INLINE_REFS:
+            self._list(replace(entry, chunks=tuple(refs)))
+            return
+        folder = RefFolder(self.manifest)
+        for ref in refs:
+            folder.add(ref)
+        self._list(entry, folder)
 
     def _list_reused(self, reused: Reused) -> None:
         entry = reused.entry
         self.file_count += 1
         self.size_bytes += entry.size_bytes
+        if entry.kind == TABLE:
+            self._tables.rely_on(entry)
         for ref in entry.chunks:
             self._relied_packs.add(ref.pack)
         if entry.level:
@@ -187,14 +259,7 @@ class Sending:
         self._list(entry)
 
     def _list_whole(self, done: WholeRead) -> None:
-        refs = [self._place_chunk(chunk) for chunk in done.read.chunks]
-        if len(refs) > INLINE_REFS:
-            folder = RefFolder(self.manifest)
-            for ref in refs:
-                folder.add(ref)
-            self._list(self._entry_of(done.found, done.read), folder)
-        else:
-            self._list(self._entry_of(done.found, done.read, tuple(refs)))
+        self._list_chunks(self._entry_of(done.found, done.read), done.read.chunks)
 
     def _list_large(self, done: LargeRead, meter: ProgressMeter) -> None:
         folder = RefFolder(self.manifest)
@@ -211,12 +276,14 @@ class Sending:
         read = done.run(take, restart)
         self._list(self._entry_of(done.found, read), folder)
 
-    def _entry_of(self, found: Found, read: Ingested, chunks: tuple[ChunkRef, ...] = ()) -> Entry:
+    def _entry_of(self, found: Found, read: Ingested) -> Entry:
+        if (noted := self._noted.of(found)) is not None:
+            noted.check_read(read.status, read.digest)
         self.file_count += 1
         self.size_bytes += read.size_bytes
         self.read_bytes += read.size_bytes
         self._place.statcache.record(_as_read(found, read), read.digest, began_ns=read.began_ns)
-        return Entry(found.path, FILE, read.size_bytes, read.digest, read.executable, chunks)
+        return Entry(found.path, FILE, read.size_bytes, read.digest, read.executable)
 
     def _place_chunk(self, chunk: FreshChunk) -> ChunkRef:
         ref = self._data.find(chunk.digest)
@@ -286,7 +353,18 @@ class Sending:
             from_versions[self.newest.version] = frozenset(
                 pack_key(pack) for pack in relied - hinted if len(pack) > PUSH_ID_BYTES
             )
-        elsewhere = unproven | {pack_key(pack) for pack in self._linked_packs}
+        tables = self._tables
+        if self.newest is not None and tables.parent_keys:
+            number = self.newest.version
+            from_versions[number] = from_versions[number] | tables.parent_keys
+        kept = frozenset(map(pack_key, self._kept_packs)) | tables.kept_keys
+        if self._kept_from is not None:
+            number = self._kept_from.version
+            from_versions[number] = from_versions.get(number, frozenset()) | kept
+            kept = frozenset()
+        elsewhere = (
+            unproven | kept | tables.other_keys | {pack_key(pack) for pack in self._linked_packs}
+        )
         return ContentUse(
             own=frozenset(self._uploads.keys),
             from_versions=from_versions,

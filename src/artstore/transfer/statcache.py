@@ -28,7 +28,7 @@ from artstore.digest import DIGEST_BYTES, checksum64
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["FileStamp", "StatCache", "StatEntry", "host_file"]
+__all__ = ["FileStamp", "StatCache", "StatEntry", "host_file", "is_settled", "settles_at_ns"]
 
 StatEntry = tuple[int, int, int, int, bytes]
 """(size_bytes, mtime_ns, ctime_ns, inode, digest)"""
@@ -65,6 +65,17 @@ class FileStamp(Protocol):
     def ctime_ns(self) -> int: ...
     @property
     def inode(self) -> int: ...
+
+
+def settles_at_ns(found: FileStamp) -> int:
+    """From when on a change of the file has other times than it has now."""
+    slack = _COARSE_SLACK_NS if found.ctime_ns % _SECOND_NS == 0 else _SLACK_NS
+    return max(found.mtime_ns, found.ctime_ns) + slack
+
+
+def is_settled(found: FileStamp, began_ns: int) -> bool:
+    """Whether every change after `began_ns` shows in the times of a file."""
+    return settles_at_ns(found) <= began_ns
 
 
 def host_file(directory: Path) -> Path:
@@ -140,8 +151,7 @@ class StatCache:
                 that both were the same is for the caller to check.
             began_ns: time of the epoch just before the first byte was read.
         """
-        slack = _COARSE_SLACK_NS if found.ctime_ns % _SECOND_NS == 0 else _SLACK_NS
-        if max(found.mtime_ns, found.ctime_ns) > began_ns - slack:
+        if not is_settled(found, began_ns):
             return False
         stamp = _STAMP.pack(found.size_bytes, found.mtime_ns, found.ctime_ns, found.inode)
         self._remember(found.location, stamp + digest)

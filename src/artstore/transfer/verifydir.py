@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from artstore.manifests.entry import DIRECTORY, REFERENCE, SYMLINK, Entry
+from artstore.manifests.entry import DIRECTORY, REFERENCE, SYMLINK, TABLE, Entry
 from artstore.manifests.reader import Manifest
 from artstore.transfer.hashing import hash_found
 from artstore.transfer.progress import ProgressMeter
@@ -35,13 +35,13 @@ def verify_directory(
             assert here is not None
             yield here.path, "is not in the version"
             continue
-        message = "is missing" if here is None else _difference(entry, here)
+        message = "is missing" if here is None else _difference(manifest, entry, here)
         if message is not None and not (entry.kind == REFERENCE and here is None):
             yield entry.path, message
         meter.add(1, entry.size_bytes)
 
 
-def _difference(entry: Entry, here: Found) -> str | None:
+def _difference(manifest: Manifest, entry: Entry, here: Found) -> str | None:
     wanted = {SYMLINK: "symlink", DIRECTORY: "directory"}.get(entry.kind, "file")
     if here.kind != wanted:
         return f"is a {here.kind}, not a {wanted}"
@@ -51,6 +51,10 @@ def _difference(entry: Entry, here: Found) -> str | None:
         return None if here.target == entry.target else f"points to {here.target!r}"
     if entry.kind == REFERENCE:
         return None
+    if entry.kind == TABLE:
+        from artstore.tables.stored import written_difference
+
+        return written_difference(manifest.packs, entry, here.location)
     if here.size_bytes != entry.size_bytes:
         return f"has {here.size_bytes} bytes, not {entry.size_bytes}"
     digest = hash_found(here)

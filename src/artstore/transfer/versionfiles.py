@@ -5,17 +5,19 @@ The files of one version, opened and read in ranges without a checkout.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import FILE, LINK, REFERENCE, Entry
+from artstore.manifests.entry import FILE, LINK, REFERENCE, TABLE, Entry
 from artstore.manifests.reader import Manifest
-from artstore.transfer.openfile import ArtifactFile, ChunkedContent
+from artstore.transfer.openfile import ArtifactFile, ChunkedContent, FileContent
 from artstore.transfer.place import StorePlace
 from artstore.transfer.randomread import RangeReader, RangeRequest, join_pieces
 from artstore.transfer.versiontree import VersionTree
 
 __all__ = ["VersionFiles"]
+
+_MADE: Final = frozenset((REFERENCE, TABLE))
 
 
 class VersionFiles:
@@ -50,10 +52,8 @@ class VersionFiles:
             DamagedDataError and others: as `ReferenceContent`.
         """
         entry = self.tree.resolve(path)
-        if entry.kind == REFERENCE:
-            from artstore.transfer.references import ReferenceContent
-
-            return ArtifactFile(path, ReferenceContent(entry, self._place), reopen)
+        if entry.kind in _MADE:
+            return ArtifactFile(path, self._made(entry), reopen)
         return ArtifactFile(path, ChunkedContent(_file(entry), reader), reopen)
 
     def read_ranges(self, ranges: Sequence[tuple[str, int, int | None]]) -> list[bytes]:
@@ -62,8 +62,8 @@ class VersionFiles:
         requests, places = [], []
         for at, (path, start, stop) in enumerate(ranges):
             entry = self.tree.resolve(path)
-            if entry.kind == REFERENCE:
-                answers[at] = self._read_reference(entry, start, stop)
+            if entry.kind in _MADE:
+                answers[at] = self._read_made(entry, start, stop)
             else:
                 requests.append(RangeRequest(_file(entry), *_bounds(start, stop, entry.size_bytes)))
                 places.append(at)
@@ -72,10 +72,18 @@ class VersionFiles:
             answers[at] = join_pieces(pieces, request.start, request.stop)
         return answers
 
-    def _read_reference(self, entry: Entry, start: int, stop: int | None) -> bytes:
+    def _made(self, entry: Entry) -> FileContent:
+        """What lies elsewhere, or is not stored as the file that it is read as."""
+        if entry.kind == TABLE:
+            from artstore.transfer.tablefilecontent import TableFileContent
+
+            return TableFileContent(entry, self._place)
         from artstore.transfer.references import ReferenceContent
 
-        source = ReferenceContent(entry, self._place)
+        return ReferenceContent(entry, self._place)
+
+    def _read_made(self, entry: Entry, start: int, stop: int | None) -> bytes:
+        source = self._made(entry)
         try:
             start, stop = _bounds(start, stop, source.size_bytes)
             return join_pieces(source.pieces(start, stop), start, stop) if start < stop else b""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
@@ -23,6 +23,7 @@ from artstore.catalog.identity import IDENTITY_KEY, read_identity
 from artstore.catalog.log import read_all
 from artstore.catalog.rollups import damaged_rollups
 from artstore.catalog.state import CollectionState, VersionState
+from artstore.digest import digest_of
 from artstore.errors import ArtstoreError
 from artstore.manifests.reader import Manifest
 from artstore.packs.format import HEADER, Footer
@@ -33,13 +34,18 @@ from artstore.storage.protocol import KeyInfo, Span, Storage
 from artstore.upkeep.survey import (
     all_collections,
     state_in_store,
+    version_fragments,
     version_name,
     version_refs,
 )
 
+if TYPE_CHECKING:
+    from artstore.tables.fragments import Fragment
+
 __all__ = ["CheckReport", "Problem", "check_store"]
 
 _PACKS: Final = "packs/"
+_FRAGMENTS: Final = "fragments/"
 _LOST_SHOWN_COUNT: Final = 100
 OnChecked = Callable[[int, int], None]
 """Told (packs, bytes) as they are done."""
@@ -88,6 +94,7 @@ def check_store(
     check = _Check(storage, catalog, on_checked)
     check.identity()
     check.packs(read_data)
+    check.fragments(read_data)
     check.manifests()
     check.index()
     check.collections()
@@ -112,6 +119,7 @@ class _Check:
         self._hit: dict[str, dict[str, None]] = defaultdict(dict)
         self._bad_chunks: dict[tuple[bytes, int], str] = {}
         self._bad_packs: set[bytes] = set()
+        self._fragment_sizes: dict[str, int] = {}
         self.collection_count = self.version_count = self.pack_count = self.read_bytes = 0
 
     def problems(self) -> tuple[Problem, ...]:
@@ -155,6 +163,29 @@ class _Check:
                 except ArtstoreError as error:
                     self._bad_chunks[pack, ref.ordinal] = error.message
                     self._found(info.key, error.message)
+
+    # fragments of tables -------------------------------------------------------------
+
+    def fragments(self, read_data: float | None) -> None:
+        for info in self._storage.scan(_FRAGMENTS):
+            self._fragment_sizes[info.key] = info.size_bytes
+            if read_data is not None and clock.random_fraction() < read_data:
+                self.read_bytes += info.size_bytes
+                stated = info.key.rpartition("/")[2].partition("-")[0]
+                if digest_of(self._storage.read(info.key)).hex() != stated:
+                    self._found(info.key, "its bytes are not those of its name")
+            if self._on_checked is not None:
+                self._on_checked(1, info.size_bytes)
+
+    def _check_fragment(self, version: str, path: str, fragment: Fragment) -> None:
+        size_bytes = self._fragment_sizes.get(fragment.key)
+        hit = f"{version} {path}"
+        if size_bytes is None:
+            self._found(fragment.key, "it is missing", hit)
+        elif size_bytes != fragment.size_bytes:
+            self._found(fragment.key, f"it has {size_bytes} bytes, not {fragment.size_bytes}", hit)
+        elif fragment.key in self._messages:
+            self._hit[fragment.key][hit] = None
 
     # identity, manifest roots, index -------------------------------------------------
 
@@ -248,6 +279,8 @@ class _Check:
             self._compare_with_header(name, version, manifest)
             for entry, ref in version_refs(manifest, self._reader):
                 self._check_ref(name, ref, entry.path if entry is not None else None)
+            for entry, fragment in version_fragments(manifest, self._reader):
+                self._check_fragment(name, entry.path, fragment)
         except ArtstoreError as error:
             key = str(error.context.get("key", version.root))
             self._found(key, error.message, name)

@@ -5,18 +5,28 @@ Every collection and version of a store, and every chunk that a version names.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.fold import Fold
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import DamagedDataError
-from artstore.manifests.entry import Entry
+from artstore.manifests.entry import TABLE, Entry
 from artstore.manifests.reader import Manifest
 from artstore.manifests.tree import decode_node
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import PackReader
 
-__all__ = ["all_collections", "state_in_store", "version_name", "version_refs"]
+if TYPE_CHECKING:
+    from artstore.tables.fragments import Fragment
+
+__all__ = [
+    "all_collections",
+    "state_in_store",
+    "version_fragments",
+    "version_name",
+    "version_refs",
+]
 
 
 def all_collections(catalog: Catalog) -> Iterator[tuple[str, str]]:
@@ -66,6 +76,21 @@ def version_refs(manifest: Manifest, packs: PackReader) -> Iterator[tuple[Entry 
             yield entry, ref
             for below in _below(ref, entry, packs, seen):
                 yield entry, below
+
+
+def version_fragments(manifest: Manifest, packs: PackReader) -> Iterator[tuple[Entry, Fragment]]:
+    """
+    Every fragment that a table of a version has rows in.
+
+    Raises:
+        DamagedDataError: `table-damaged`, and those of chunks.
+    """
+    for entry in manifest.entries():
+        if entry.kind == TABLE:
+            from artstore.tables.stored import read_table
+
+            for fragment in read_table(packs, entry).fragments:
+                yield entry, fragment
 
 
 def _below(

@@ -4,7 +4,7 @@ What versions take: logical, stored, unique and shared bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from artstore.catalog.catalog import Catalog
@@ -12,7 +12,7 @@ from artstore.catalog.state import CollectionState, VersionState
 from artstore.manifests.reader import Manifest
 from artstore.packs.reader import PackReader
 from artstore.storage.protocol import Storage
-from artstore.upkeep.survey import all_collections, version_refs
+from artstore.upkeep.survey import all_collections, version_fragments, version_refs
 
 __all__ = ["UsageReport", "measure_usage"]
 
@@ -62,12 +62,8 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
             if meant:
                 logical += version.size_bytes
                 roots += storage.stat(version.root).size_bytes
-            seen: set[tuple[bytes, int]] = set()
-            for _, ref in version_refs(manifest, packs):
-                if (ref.pack, ref.ordinal) in seen:
-                    continue
-                seen.add((ref.pack, ref.ordinal))
-                _mark(marks, sizes, ref.pack, ref.ordinal, ref.stored_bytes, meant=meant)
+            for (place, ordinal), stored_bytes in _parts(manifest, packs):
+                _mark(marks, sizes, place, ordinal, stored_bytes, meant=meant)
     once = again = 0
     for pack, column in marks.items():
         for ordinal, mark in enumerate(column):
@@ -82,6 +78,18 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
     if is_meant is None:
         total = sum(info.size_bytes for info in storage.scan(""))
     return UsageReport(logical, total, once + roots, again)
+
+
+def _parts(manifest: Manifest, packs: PackReader) -> Iterator[tuple[tuple[bytes, int], int]]:
+    """What a version needs, each once: (pack, ordinal) or (fragment, 0), and its bytes."""
+    seen: set[tuple[bytes, int]] = set()
+    for _, ref in version_refs(manifest, packs):
+        if (ref.pack, ref.ordinal) not in seen:
+            seen.add((ref.pack, ref.ordinal))
+            yield (ref.pack, ref.ordinal), ref.stored_bytes
+    fragments = {one.key: one for _, one in version_fragments(manifest, packs)}
+    for key, fragment in fragments.items():
+        yield (key.encode(), 0), fragment.size_bytes
 
 
 def _mark(

@@ -7,12 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from artstore.digest import Hasher, digest_of
 from artstore.errors import ArtstoreError, StorageError
-from artstore.manifests.entry import FILE, LINK, SYMLINK, ArtifactHasher, Entry
+from artstore.manifests.entry import FILE, LINK, SYMLINK, TABLE, ArtifactHasher, Entry
 from artstore.manifests.reader import Manifest
 from artstore.packs.reader import PackReader
+
+if TYPE_CHECKING:
+    from artstore.tables.content import FragmentPaths
 
 __all__ = ["EntryProblem", "VerifyReport", "list_problems", "verify_version"]
 
@@ -42,6 +46,7 @@ def verify_version(
     packs: PackReader,
     *,
     digest: str,
+    fragment_paths: FragmentPaths,
     on_verified: Callable[[int], None] | None = None,
 ) -> tuple[int, int, list[EntryProblem]]:
     """
@@ -49,6 +54,7 @@ def verify_version(
 
     Args:
         digest: the artifact digest that the log states, 64 hex digits.
+        fragment_paths: files of fragments of tables.
     Raises:
         DamagedDataError: the list of files itself cannot be read.
         StorageError: the storage fails.
@@ -58,14 +64,19 @@ def verify_version(
     hasher = ArtifactHasher()
     for entry in manifest.entries():
         hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
-        message = _entry_problem(manifest, packs, entry)
+        if entry.kind == TABLE:
+            from artstore.tables.stored import stored_difference
+
+            message = stored_difference(fragment_paths, packs, entry)
+        else:
+            message = _entry_problem(manifest, packs, entry)
         if message is not None:
             problems.append(EntryProblem(entry.path, message))
-        if entry.kind in (FILE, LINK):
+        if entry.kind in (FILE, LINK, TABLE):
             files += 1
-            size += entry.size_bytes
+            size += entry.content_bytes
             if on_verified is not None:
-                on_verified(entry.size_bytes)
+                on_verified(entry.content_bytes)
     problems += list_problems(hasher, digest)
     return files, size, problems
 

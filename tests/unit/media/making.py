@@ -11,13 +11,9 @@ import numpy as np
 from PIL import Image as Pillow
 
 from artstore.media.content import MediaContent, MediaFile, StoredContent
+from tests.unit.media.arrays import gradient
 
-
-def gradient(height: int = 6, width: int = 8, channels: int = 3) -> np.ndarray:
-    """`uint8` [height, width, channel], no two pixels alike; two axes for one channel."""
-    numbers = np.arange(height * width * channels, dtype=np.uint32) * 37 % 251
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    return numbers.astype(np.uint8).reshape(shape)
+__all__ = ["Tensor", "gradient", "never", "photograph", "saved", "stored", "written"]
 
 
 def photograph(height: int = 96, width: int = 128) -> Pillow.Image:

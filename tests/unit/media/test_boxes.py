@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.errors import InvalidInputError
-from artstore.media.boxes import BoundingBoxes, Box
+from artstore.media.boxes import BoundingBoxes, BoundingBoxes2D, Box
 from artstore.media.classes import Classes
 
 CORNERS = {"minX": 0.1, "maxX": 0.5, "minY": 0.2, "maxY": 0.6}
@@ -37,6 +37,12 @@ def test_a_box_in_fractions_is_kept_by_its_corners() -> None:
     box = only({"position": CORNERS, "class_id": 3})
     assert box.fractions == (0.1, 0.5, 0.2, 0.6)
     assert (box.domain, box.pixels, box.class_label) == ("fraction", None, "class_3")
+
+
+def test_it_is_made_by_the_name_and_in_the_order_that_scripts_know() -> None:
+    assert BoundingBoxes2D({"box_data": []}, "guess") == BoundingBoxes({"box_data": []})
+    with pytest.raises(InvalidInputError, match="layer 'guess'"):
+        BoundingBoxes2D({}, "guess")
 
 
 def test_a_box_by_middle_and_size_is_the_one_by_its_corners() -> None:

@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 
 from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.media.audio import Audio
+from artstore.media.bokeh import Bokeh
 from artstore.media.classes import Classes
 from artstore.media.histogram import Histogram
 from artstore.media.html import Html
@@ -31,6 +32,7 @@ from tests.unit.media.making import gradient, never, stored, written
 def values(tmp_path) -> list[MediaValue]:
     return [
         Audio(np.zeros(4), 10),
+        Bokeh(written(tmp_path / "a.bokeh.json", b'{"roots":[]}')),
         Classes([{"id": 1, "name": "a"}]),
         Histogram([1, 2]),
         Html("<p>"),

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.media.classes import Classes
-from artstore.media.masks import Mask
+from artstore.media.masks import ImageMask, Mask
 from artstore.media.pixels import Pixels
 from tests.unit.media.making import Tensor, saved, written
 
@@ -45,6 +45,12 @@ def test_a_mask_is_the_image_of_its_ids() -> None:
 )
 def test_ids_are_taken_in_any_number_and_layout(array) -> None:
     assert Mask({"mask_data": array}) == Mask({"mask_data": IDS})
+
+
+def test_it_is_made_by_the_name_and_in_the_order_that_scripts_know() -> None:
+    assert ImageMask({"mask_data": IDS}, "guess") == Mask({"mask_data": IDS})
+    with pytest.raises(InvalidInputError, match="layer 'guess'"):
+        ImageMask({}, "guess")
 
 
 def test_truth_values_are_classes_0_and_1() -> None:

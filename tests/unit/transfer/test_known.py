@@ -30,7 +30,7 @@ def storage(tmp_path: Path) -> MemoryStorage:
 
 
 def manifest(storage: MemoryStorage) -> Manifest:
-    return open_at("memory://x", storage).artifact("ds")._open()
+    return open_at("memory://x", storage).artifact("ds")._logged().manifest()
 
 
 def known(

@@ -349,7 +349,7 @@ def test_the_old_version_may_be_deleted_or_lost_meanwhile(
     out = tmp_path / "out"
     artifact(large, "ds:v0").download(out)
     store = open_at(PLACE, large)
-    root = store.artifact("ds:v0")._version.root
+    root = store.artifact("ds:v0")._logged().version.root
     store.delete("ds:v0")
     large.delete([root])
     artifact(large, "ds:v1").download(out)

@@ -241,7 +241,7 @@ def test_same_content_gets_new_aliases_and_metadata_without_a_version(source: Pa
     logged = push(store, source, aliases=["best"], tags=["ok"], metadata={"k": 2})
     assert not logged.push.is_new
     found = store.artifact("ds:best")
-    assert (found.version, found.tags, found.metadata) == ("v0", ("ok",), {"k": 2})
+    assert (found.version, found.tags, found.metadata) == ("v0", ["ok"], {"k": 2})
     assert found.description == "first"
     assert len(store.history("ds")) == 5
     push(store, source, aliases=["best"], tags=["ok"], metadata={"k": 2})

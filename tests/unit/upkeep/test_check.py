@@ -100,7 +100,7 @@ def test_a_value_of_no_sense_is_found(storage: MemoryStorage, kind: str) -> None
 
 def test_a_manifest_of_a_deleted_version_is_checked_too(storage: MemoryStorage) -> None:
     store = open_at("/nowhere/x", storage)
-    root = store.artifact("ds:v0")._version.root
+    root = store.artifact("ds:v0")._logged().version.root
     store.delete("ds:v0")
     replace(storage, root, storage.read(root)[:-1])
     assert [key for key, _ in found(storage)] == [root]
@@ -119,7 +119,7 @@ def test_metadata_written_later_is_checked(storage: MemoryStorage, tmp_path: Pat
 
 def test_a_log_that_disagrees_with_its_manifest_is_found(storage: MemoryStorage) -> None:
     store = open_at("/nowhere/x", storage)
-    root = store.artifact("ds")._version.root
+    root = store.artifact("ds")._logged().version.root
     writer = LogWriter(prefix="collections/p/ds/").continue_from(storage)
     writer.publish(2, root=root, digest="0" * 64)
     assert {key for key, _ in found(storage)} == {root}

@@ -1,0 +1,1 @@
+"""What was added to an artifact that has no version yet."""

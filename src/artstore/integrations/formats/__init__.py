@@ -1,0 +1,1 @@
+"""Formats of others, in which tables with images come and go."""

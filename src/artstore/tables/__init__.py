@@ -1,0 +1,1 @@
+"""Tables: columns of any type in Parquet fragments, joined, queried and compared."""

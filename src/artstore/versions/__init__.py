@@ -1,0 +1,1 @@
+"""One version of an artifact: what it tells, gives and lets change."""
