@@ -445,7 +445,10 @@ def joined_make(place: Path, scale: float) -> dict[str, Any]:
 
 @job
 def joined_first(place: Path, _scale: float) -> dict[str, Any]:
-    store = opened(place)
+    import duckdb
+
+    duckdb.connect().close()
+    _, store = loaded(place)
     began = time.perf_counter()
     joined = store.artifact("pred:latest").get("joined")
     rows = joined.rows[:50]

@@ -223,7 +223,7 @@ def _ends(body: bytes) -> int:
     return _mixed(head) + _mixed(tail ^ 0xD6E8FEB86659FD93)
 
 
-def _head(sort: str, value: Any) -> tuple[int, int]:  # noqa: PLR0911 - a table
+def _head(sort: str, value: Any) -> tuple[int, int]:
     if sort == "bool":
         return (2 if value else 1), 0
     if sort == "int":

@@ -101,7 +101,7 @@ COLUMNS = st.one_of(
 # what a cell is -------------------------------------------------------------------------
 
 
-def plain(cell: Any) -> Any:  # noqa: PLR0911, PLR0912 - one line a sort
+def plain(cell: Any) -> Any:  # noqa: PLR0911 - one line a sort
     """A cell as `leafreference` tells it; see docs/format/table.md section 3."""
     if isinstance(cell, (bool, np.bool_)):
         return ("bool", bool(cell))

@@ -154,6 +154,9 @@ PLAIN = TableFile(
 )
 
 
+TWICE = Schema(("a", "a"), (INT, INT))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -171,7 +174,7 @@ PLAIN = TableFile(
         {"stored_schemas": ()},
         {"stored_schemas": (Schema(("b",), (NULL,)),)},
         {"stored_schemas": (Schema(("a",), (TEXT,)),)},
-        {"schema": Schema(("a", "a"), (INT, INT)), "stored_schemas": (Schema(("a", "a"), (INT, INT)),)},
+        {"schema": TWICE, "stored_schemas": (TWICE,)},
         {"fragments": (Fragment(bytes(32), bytes(8), 10, 2**31, 0),)},
         {"fragments": (Fragment(bytes(32), bytes(8), -1, 3, 0),)},
         {"fragments": (Fragment(bytes(32), bytes(8), 10, 3, 1),)},

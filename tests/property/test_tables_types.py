@@ -181,9 +181,8 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.fixed_dictionaries(
             {"type": WORDS},
-            optional={
-                name: inner
-                for name in (
+            optional=dict.fromkeys(
+                (
                     *(
                         "unit",
                         "zone",
@@ -196,8 +195,9 @@ JSON = st.recursive(
                         "cell",
                     ),
                     "members",
-                )
-            },
+                ),
+                inner,
+            ),
         )
     ),
     max_leaves=8,

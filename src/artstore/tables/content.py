@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ __all__ = ["FragmentPaths", "TableContent"]
 FragmentPaths = Callable[[Sequence[Fragment]], list[Path]]
 """Gives a verified local file for each fragment."""
 
+_READERS: Final = 3
 _KEPT: Final = 4
 """Decoded fragments in memory: extents of two or three take turns."""
 
@@ -115,22 +117,20 @@ class TableContent:
         Cost: as `rows`, of the fragments that hold these rows.
         """
         schema = self.schema.only(columns)
-        wanted = np.unique(numbers.drop_null().to_numpy(zero_copy_only=False))
-        parts, at = [], 0
+        asked = numbers.to_pylist()
+        wanted = np.unique(np.array([n for n in asked if n is not None], np.int64))
+        picks: list[tuple[_Piece, Any]] = []
+        at = 0
         for piece in self._pieces:
             first, last = np.searchsorted(wanted, (at, at + piece.count))
             if first < last:
-                here = pa.array(wanted[first:last] - at + piece.first)
-                found = self._fragment(piece, columns)
-                arrays = tuple(array.take(here) for array in found.arrays)
-                parts.append(Rows(found.schema, arrays, int(last - first)).converted(schema))
+                picks.append((piece, wanted[first:last] - at + piece.first))
             at += piece.count
-        rows = concatenated(parts, schema)
-        mask = None
-        if numbers.null_count:
-            mask = numbers.is_null().to_numpy(zero_copy_only=False)
-        places = np.searchsorted(wanted, numbers.fill_null(0).to_numpy(zero_copy_only=False))
-        chosen = pa.array(places, pa.int64(), mask=mask)
+        rows = concatenated(
+            [part.converted(schema) for part in self._picked(picks, columns)], schema
+        )
+        places = np.searchsorted(wanted, np.array([n or 0 for n in asked], np.int64))
+        chosen = _whole_numbers(places, [n is not None for n in asked])
         return Rows(schema, tuple(array.take(chosen) for array in rows.arrays), len(numbers))
 
     def to_arrow(
@@ -142,28 +142,48 @@ class TableContent:
             [schema.empty_table(), *(part.to_arrow() for part in self.rows(start, stop, columns))]
         )
 
+    def _picked(
+        self, picks: Sequence[tuple[_Piece, Any]], columns: Sequence[str] | None
+    ) -> Iterator[Rows]:
+        """These rows of each piece; several fragments are read at a time."""
+
+        def pick(found: Rows, numbers: Any) -> Rows:
+            arrays = tuple(array.take(_whole_numbers(numbers)) for array in found.arrays)
+            return Rows(found.schema, arrays, len(numbers))
+
+        if len(picks) <= _KEPT:
+            for piece, numbers in picks:
+                yield pick(self._fragment(piece, columns), numbers)
+            return
+        with ThreadPoolExecutor(_READERS, "artstore-rows") as pool:
+            yield from pool.map(lambda one: pick(self._load(one[0], columns), one[1]), picks)
+
     def _fragment(self, piece: _Piece, columns: Sequence[str] | None) -> Rows:
         source = piece.source
         key = (source.digest, None if columns is None else tuple(columns))
         found = self._read.get(key)
         if found is None:
-            where = "a fragment not yet stored"
-            if isinstance(source, LocalFragment):
-                found = read_fragment(source.read(), piece.schema, where=where, columns=columns)
-            else:
-                assert self._paths is not None, "of a store"
-                (path,) = self._paths([source])
-                where = f"the fragment {source.key}"
-                found = read_fragment(str(path), piece.schema, where=where, columns=columns)
-            if found.row_count != source.row_count:
-                raise DamagedDataError(
-                    f"{where} is damaged: it has {found.row_count} rows, not {source.row_count}",
-                    code="fragment-damaged",
-                )
-            self._read[key] = found
+            found = self._read[key] = self._load(piece, columns)
             while len(self._read) > _KEPT:
                 self._read.popitem(last=False)
         self._read.move_to_end(key)
+        return found
+
+    def _load(self, piece: _Piece, columns: Sequence[str] | None) -> Rows:
+        source = piece.source
+        where = "a fragment not yet stored"
+        if isinstance(source, LocalFragment):
+            found = read_fragment(source.read(), piece.schema, where=where, columns=columns)
+        else:
+            assert self._paths is not None, "of a store"
+            (path,) = self._paths([source])
+            where = f"the fragment {source.key}"
+            found = read_fragment(str(path), piece.schema, where=where, columns=columns)
+        if found.row_count != source.row_count:
+            raise DamagedDataError(
+                f"{where} is damaged: it has {found.row_count} rows, not {source.row_count}",
+                code="fragment-damaged",
+            )
         return found
 
 
@@ -171,3 +191,16 @@ def _stored(table: TableFile, extent: Extent) -> _Piece:
     fragment = table.fragments[extent.fragment]
     schema = table.stored_schemas[fragment.columns]
     return _Piece(fragment, schema, extent.first, extent.row_count)
+
+
+def _whole_numbers(values: Any, is_valid: Sequence[bool] | None = None) -> Any:
+    """
+    An Arrow array of numpy's numbers; null where `is_valid` is false.
+
+    Made of buffers: `pa.array` imports pandas if it is there, a fifth of a second.
+    """
+    data = np.ascontiguousarray(values, np.int64)
+    validity = None
+    if is_valid is not None and not all(is_valid):
+        validity = pa.py_buffer(np.packbits(np.array(is_valid), bitorder="little").tobytes())
+    return pa.Array.from_buffers(pa.int64(), len(data), [validity, pa.py_buffer(data.tobytes())])

@@ -150,10 +150,11 @@ class RowIntake:
         if not _NUMBERS.issuperset(map(type, row)):
             files: list[MediaFile] = []
             row = [
-                checked_cell(cell, name, files) for cell, name in zip(row, self.names, strict=True)
+                cell if type(cell) in _NUMBERS else checked_cell(cell, name, files)
+                for cell, name in zip(row, self.names, strict=True)
             ]
             self.media.add(files)
-            self._buffer_bytes += sum(map(_weight, row))
+            self._buffer_bytes += sum(_weight(cell) for cell in row if type(cell) not in _NUMBERS)
         self._buffer.append(row)
         if len(self._buffer) >= _FLUSH_ROWS or self._buffer_bytes >= _FLUSH_BYTES:
             self._flush()

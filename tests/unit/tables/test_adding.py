@@ -5,13 +5,12 @@ at once, with nothing added.
 
 from __future__ import annotations
 
-import collections
 import datetime as dt
 import decimal
 import enum
 import math
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,11 +32,14 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
-class Word(str, enum.Enum):
+class Word(enum.StrEnum):
     YES = "yes"
 
 
-Point = collections.namedtuple("Point", ["x", "y"])
+class Point(NamedTuple):
+    x: int
+    y: int
+
 
 EXACTLY: dict[str, tuple[Any, Any, str]] = {
     # what is added: what comes back, the type of a column of it
@@ -275,9 +277,9 @@ REFUSED: dict[str, Any] = {
     "duration without a unit": np.timedelta64(3),
     "picoseconds": np.datetime64("2026-01-01T00:00:00.000000000001"),
     "far future": np.datetime64(10_000, "Y"),
-    "far future of pandas": pd.Timestamp("2026-01-01").as_unit("s") + pd.Timedelta(10_000_000, "D").as_unit("s"),
+    "far future of pandas": pd.Timestamp(np.datetime64(10_000, "Y").astype("M8[s]")),
     "moment before the first": dt.datetime(1, 1, 1, tzinfo=BERLIN),
-    "moment after the last": dt.datetime(9999, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=-5))),
+    "moment after the last": dt.datetime(9999, 12, 31, 23, tzinfo=ZoneInfo("America/New_York")),
     "decimal with too many digits": D("1E+80"),
     "decimal with too small a part": D("1E-80"),
     "period": pd.Period("2026-01"),

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 
 from artstore.errors import InvalidInputError
-from artstore.tables import building, engine as engines
+from artstore.tables import building
+from artstore.tables import engine as engines
 from artstore.tables.engine import ROW, engine
 from artstore.tables.partitioned import PartitionedTable
 from artstore.tables.table import Table

@@ -25,6 +25,11 @@ COLUMNS = {name: [row[at] for row in ROWS] for at, name in enumerate(NAMES)}
 DICTS = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
 ARROW = pa.table(COLUMNS)
 
+
+def uneven(cells: list[Any], at: int) -> pa.ChunkedArray:
+    return pa.chunked_array([cells[: at + 1], cells[at + 1 :]], pa.array(cells).type)
+
+
 SOURCES: dict[str, Any] = {
     "lists": ROWS,
     "tuples": list(map(tuple, ROWS)),
@@ -35,8 +40,8 @@ SOURCES: dict[str, Any] = {
     "dict of arrays": {name: np.array(cells) for name, cells in COLUMNS.items()},
     "dict of series": {name: pd.Series(cells) for name, cells in COLUMNS.items()},
     "dict of polars": {name: pl.Series(cells) for name, cells in COLUMNS.items()},
-    "dict of arrow": {name: pa.chunked_array([cells[:1], cells[1:]]) for name, cells in COLUMNS.items()},
-    "dict of mixed": {"id": torch.tensor([1, 2, 3]), "name": ["a", "b", "c"], "score": np.array([0.5, 1.5, 2.5])},
+    "dict of arrow": {name: uneven(cells, 0) for name, cells in COLUMNS.items()},
+    "dict of mixed": {**COLUMNS, "id": torch.tensor([1, 2, 3]), "score": np.array([0.5, 1.5, 2.5])},
     "pandas": pd.DataFrame(COLUMNS),
     "pandas with an index": pd.DataFrame(COLUMNS, index=[5, 5, 7]),
     "pandas of objects": pd.DataFrame(COLUMNS, dtype=object),
@@ -45,7 +50,7 @@ SOURCES: dict[str, Any] = {
     "polars": pl.DataFrame(COLUMNS),
     "arrow": ARROW,
     "arrow in chunks": pa.concat_tables([ARROW[:1], ARROW[1:1], ARROW[1:]]),
-    "arrow in uneven chunks": pa.table({name: pa.chunked_array([cells[: n + 1], cells[n + 1 :]], pa.array(cells).type) for n, (name, cells) in enumerate(COLUMNS.items())}),
+    "arrow in uneven chunks": pa.table({n: uneven(c, len(n) % 3) for n, c in COLUMNS.items()}),
     "batch": ARROW.to_batches()[0],
     "reader": None,
     "array": np.array(ROWS, object),
@@ -111,6 +116,7 @@ def test_dicts_need_not_have_every_name() -> None:
 
 
 NAN = math.nan
+DAY = "2026-01-01"
 
 
 @pytest.mark.parametrize(
@@ -139,9 +145,9 @@ NAN = math.nan
         (np.array([2**60, 1], np.uint64), [2**60, 1], "uint64"),
         (np.arange(4)[::-2], [3, 1], "int"),
         (np.array([1, None, "x"], object), [1, None, "x"], "int | text"),
-        (np.array(["2026-01-01", "NaT"], "M8[D]"), [dt.datetime(2026, 1, 1), None], "timestamp[us]"),
-        (np.array(["2026-01-01", "NaT"], "M8[s]"), [dt.datetime(2026, 1, 1), None], "timestamp[us]"),
-        (np.array(["2026-01-01", "NaT"], "M8[ns]"), [pd.Timestamp("2026-01-01"), None], "timestamp[ns]"),
+        (np.array([DAY, "NaT"], "M8[D]"), [dt.datetime(2026, 1, 1), None], "timestamp[us]"),
+        (np.array([DAY, "NaT"], "M8[s]"), [dt.datetime(2026, 1, 1), None], "timestamp[us]"),
+        (np.array([DAY, "NaT"], "M8[ns]"), [pd.Timestamp(DAY), None], "timestamp[ns]"),
         (np.array([1, "NaT"], "m8[ms]"), [dt.timedelta(milliseconds=1), None], "duration[us]"),
         (pl.Series([1, None]), [1, None], "int"),
         (pl.Series(["a", "b"], dtype=pl.Categorical), ["a", "b"], "text"),
@@ -166,9 +172,11 @@ def test_a_column_has_the_cells_and_the_type_of_what_it_came_in(
     table = Table(data={"a": column})
     found = table.get_column("a")
     assert str(table.column_types["a"]) == kind
-    assert [repr(cell) if cell != cell else cell for cell in found] == [
-        repr(cell) if cell != cell else cell for cell in cells
-    ]
+    assert list(map(no_nan, found)) == list(map(no_nan, cells))
+
+
+def no_nan(cell: Any) -> Any:
+    return "NaN" if isinstance(cell, float) and math.isnan(cell) else cell
 
 
 def test_columns_of_arrays_hold_an_array_in_each_row() -> None:
@@ -228,7 +236,7 @@ def test_a_column_that_the_data_has_not_is_refused() -> None:
 UNSUPPORTED = {
     "union": pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])]),
     "interval": pa.array([pa.MonthDayNano([1, 2, 3])]),
-    "two members of one name": pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]),
+    "members of one name": pa.StructArray.from_arrays([pa.array([1])] * 2, ["a", "a"]),
     "unknown zone": pa.array([1], pa.timestamp("us", "Foo/Bar")),
     "deep": pa.array([1]),
 }  # fmt: skip
@@ -312,5 +320,5 @@ def test_a_column_becomes_a_numpy_array() -> None:
     assert table.get_column("c", convert_to="numpy").tolist() == ["x", "1"]
     with pytest.raises(InvalidInputError):
         table.get_column("a", convert_to="list")
-    with pytest.raises(InvalidInputError, match="did you mean|no column"):
+    with pytest.raises(InvalidInputError, match="no column"):
         table.get_column("A")

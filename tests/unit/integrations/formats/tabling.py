@@ -74,7 +74,7 @@ def every_type_table() -> Table:
             at,
             [1.5, math.nan, None, math.inf, -0.0][at % 5],
             dt.datetime(2020, 1, 1, tzinfo=zone) + dt.timedelta(microseconds=at),
-            dt.datetime(1969, 12, 31, 23, 59, 59, at),  # noqa: DTZ001 - a local time
+            dt.datetime(1969, 12, 31, 23, 59, 59, at),
             [[1, None, 3], None, []][at % 3],
             {"a": at, "b": {"c": "NA", "d": [dt.date(2020, 1, 1)]}} if at else None,
             decimal.Decimal("1.50") * at,
