@@ -177,9 +177,14 @@ class TableMachine(RuleBasedStateMachine):
         plainly = engine().run(f"SELECT * FROM {view}").to_arrow_table()
         numbered = engine().run(f"SELECT * FROM {view}_rows ORDER BY {ROW}").to_arrow_table()
         assert numbered.column(ROW).to_pylist() == list(range(len(self.rows)))
-        in_order = list(map(repr, numbered.drop_columns([ROW]).to_pylist()))
-        assert in_order == list(map(repr, expected.to_pylist()))
-        assert sorted(map(repr, plainly.to_pylist())) == sorted(in_order)
+        in_order = shown(numbered.drop_columns([ROW]))
+        assert in_order == shown(expected)
+        assert sorted(shown(plainly)) == sorted(in_order)
+
+
+def shown(rows: Any) -> list[str]:
+    """Rows of Arrow; DuckDB 1.5 takes the sign of a 0 in a struct away where it sorts."""
+    return [repr(row).replace("-0.0", "0.0") for row in rows.to_pylist()]
 
 
 TableMachine.TestCase.settings = settings(

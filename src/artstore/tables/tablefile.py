@@ -150,7 +150,9 @@ def _decode(data: bytes, where: str) -> TableFile:
     header = canonical.decode(data[_HEAD.size : extents_at], what=where)
     if not isinstance(header, dict):
         raise _damaged(where, "its header is no object")
-    if header.get("format") != _FORMAT:
+    if type(header.get("format")) is not int:
+        raise _damaged(where, "its header states no format")
+    if header["format"] != _FORMAT:
         raise UnsupportedFormatError(
             f"{where} has format {header.get('format')}, this release reads {_FORMAT}",
             code="format-unsupported",
