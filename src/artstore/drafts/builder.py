@@ -25,7 +25,6 @@ from artstore.drafts.staging import StagedFiles
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import Entry
 from artstore.transfer.noted import note
-from artstore.transfer.prepared import TableItem
 from artstore.transfer.sources import PathSet
 from artstore.transfer.walk import Found, look
 from artstore.versions.entries import ArtifactEntry
@@ -241,7 +240,7 @@ class DraftBuilder:
         self._check_open()
         expanded = list(expand(obj, name, self._tables.get))
         self._add_expanded(expanded, overwrite=overwrite)
-        if isinstance(expanded[0], TableItem) or expanded[0].path.endswith(TABLE_SUFFIX):
+        if expanded[0].path.endswith(TABLE_SUFFIX):
             self._tables[obj] = expanded[0].path
         first = expanded[0]
         assert not isinstance(first, AddedFile), "what a value is called is never on disk"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from artstore import forks
 from artstore.artifact import Artifact
 from artstore.errors import InvalidInputError
+from artstore.integrations.placing import placed
 from artstore.integrations.wandb_files.claims import claimed_by_record
 from artstore.integrations.wandb_files.directory import WandbDirectory
-from artstore.integrations.wandb_files.failures import placed
 from artstore.integrations.wandb_files.increments import increment_of
 from artstore.integrations.wandb_files.joins import WandbJoinedTable
 from artstore.integrations.wandb_files.jsonstream import decode_json

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from artstore.artifact import Artifact, texts
 from artstore.errors import ArtstoreError, InvalidInputError, NotFoundError
+from artstore.integrations.placing import placed
 from artstore.integrations.wandb_draft import ImportedTable, ImportSummary, fill_draft
 from artstore.integrations.wandb_files.digests import MD5, artifact_digest, entry_digest
 from artstore.integrations.wandb_files.directory import WandbDirectory
-from artstore.integrations.wandb_files.failures import damaged_file, placed
+from artstore.integrations.wandb_files.failures import damaged_file
 from artstore.integrations.wandb_files.files import WandbFiles
 from artstore.integrations.wandb_files.manifest import FULL, MANIFESTS
 from artstore.names import check_collection_name

@@ -56,7 +56,7 @@ class Source(NamedTuple):
 
 class Engine:
     """
-    One connection. Views live as long as the table that they show.
+    One connection. Views stay: expressions outlive the table that they were made of.
 
     DuckDB does not survive a fork: a child has an engine of its own, see `engine`.
     """

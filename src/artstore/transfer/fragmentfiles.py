@@ -108,7 +108,7 @@ def _check(fragment: StoredFragment, data: bytes) -> None:
         raise DamagedDataError(
             f"{fragment.key} is damaged: its bytes are not those of its name",
             code="fragment-digest-mismatch",
-            hint="`art check --repair` looks for another copy",
+            hint="run `art check --read-data` to see which versions it hits",
             key=fragment.key,
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from artstore.digest import Buffer, Hasher
-from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.errors import ArtstoreError
 from artstore.transfer.fragmentfiles import FragmentFiles
 from artstore.transfer.place import StorePlace
 
@@ -38,11 +38,7 @@ def write_table(entry: Entry, *, place: StorePlace, target: TargetDirectory) -> 
             hasher.update(buffer)
             yield buffer
 
-    try:
-        status = target.write_file(entry.path, told(), executable=False)
-    except DamagedDataError as error:
-        error.context.setdefault("path", entry.path)
-        raise
+    status = target.write_file(entry.path, told(), executable=False)
     digest = hasher.digest()
     place.fetched.record(entry.digest, digest)
     place.statcache.record_written(f"{target.root}/{entry.path}", status, digest)
@@ -54,15 +50,16 @@ def table_buffers(entry: Entry, place: StorePlace) -> Iterator[Buffer]:
     The bytes of a Parquet file with all rows of a table, piece by piece.
 
     Raises:
-        DamagedDataError: `table-damaged`, `fragment-missing`, `fragment-digest-mismatch`.
+        DamagedDataError: `table-damaged`, `fragment-missing`, `fragment-digest-mismatch`,
+            with `path`.
     """
     from artstore.tables.content import TableContent
     from artstore.tables.fragments import parquet_buffers
     from artstore.tables.stored import read_table
 
-    table = read_table(place.packs, entry)
-    content = TableContent.stored(table, FragmentFiles(place).paths)
     try:
+        table = read_table(place.packs, entry)
+        content = TableContent.stored(table, FragmentFiles(place).paths)
         yield from parquet_buffers(content.schema, content.rows())
     except ArtstoreError as error:
         error.context.setdefault("path", entry.path)

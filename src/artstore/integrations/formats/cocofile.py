@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from artstore.errors import ArtstoreError
-from artstore.integrations.formats.failures import damaged, placed, reading
+from artstore.integrations.formats.failures import damaged, reading
 from artstore.integrations.formats.jsonparts import JsonParts
+from artstore.integrations.placing import placed
 from artstore.media.classes import Classes
 
 __all__ = ["UNNAMED", "CocoFile"]

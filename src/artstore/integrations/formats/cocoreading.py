@@ -17,12 +17,13 @@ from typing import Any, Final
 
 from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.integrations.formats.cocofile import CocoFile
-from artstore.integrations.formats.failures import damaged, missing, placed
+from artstore.integrations.formats.failures import damaged, missing
 from artstore.integrations.formats.incoming import BATCH_ROWS, BatchIntake
 from artstore.integrations.formats.localfiles import SourceFiles
 from artstore.integrations.formats.mediarecords import image_of
 from artstore.integrations.formats.options import ImportOptions
 from artstore.integrations.formats.places import Source, file_source
+from artstore.integrations.placing import placed
 from artstore.media.boxes import BoundingBoxes
 from artstore.media.image import Image
 from artstore.media.masks import Mask

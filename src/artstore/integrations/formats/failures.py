@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from artstore.errors import (
     AlreadyExistsError,
-    ArtstoreError,
     DamagedDataError,
     DeniedError,
     InvalidInputError,
@@ -21,7 +20,6 @@ __all__ = [
     "damaged",
     "missing",
     "occupied",
-    "placed",
     "reading",
     "refused_path",
     "unsupported",
@@ -74,16 +72,6 @@ def occupied(place: str) -> AlreadyExistsError:
         code="export-target-exists",
         hint="name another place, or move it away first",
         path=place,
-    )
-
-
-def placed(error: ArtstoreError, place: str, **context: Any) -> ArtstoreError:
-    """The same error, told with its place."""
-    return type(error)(
-        f"{place}: {error.message}",
-        code=error.code,
-        hint=error.hint,
-        **{**error.context, **context},
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from artstore.errors import ArtstoreError, InvalidInputError
-from artstore.integrations.formats.failures import damaged, placed
+from artstore.integrations.formats.failures import damaged
 from artstore.integrations.formats.jsoncells import decoded_cells, is_exact, python_value
 from artstore.integrations.formats.provenance import Provenance
+from artstore.integrations.placing import placed
 from artstore.tables.inference import BuiltArray
 from artstore.tables.intake import RowIntake
 from artstore.tables.rows import Rows

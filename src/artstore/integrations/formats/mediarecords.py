@@ -19,7 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from artstore.errors import ArtstoreError, InvalidInputError
-from artstore.integrations.formats.failures import damaged, placed
+from artstore.integrations.formats.failures import damaged
+from artstore.integrations.placing import placed
 from artstore.media.boxes import BoundingBoxes
 from artstore.media.cells import damaged_cell
 from artstore.media.classes import Classes

@@ -20,8 +20,9 @@ from typing import Any, Final
 
 from artstore import forks
 from artstore.errors import ArtstoreError, NotFoundError
+from artstore.integrations.placing import placed
 from artstore.integrations.wandb_files.claims import claimed_by_record, claimed_by_table
-from artstore.integrations.wandb_files.failures import Misfit, damaged_file, placed
+from artstore.integrations.wandb_files.failures import Misfit, damaged_file
 from artstore.integrations.wandb_files.files import WandbFiles
 from artstore.integrations.wandb_files.header import TableHeader, read_header
 from artstore.integrations.wandb_files.increments import increment_of, superseded, with_previous

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from artstore.errors import (
-    ArtstoreError,
     DamagedDataError,
     InvalidInputError,
     NotFoundError,
 )
 
-__all__ = ["Misfit", "damaged_cell", "damaged_file", "missing_file", "placed", "refused_path"]
+__all__ = ["Misfit", "damaged_cell", "damaged_file", "missing_file", "refused_path"]
 
 
 class Misfit(ValueError):  # noqa: N818 - never leaves this room
@@ -50,14 +49,4 @@ def refused_path(path: str, named_by: str, why: str) -> InvalidInputError:
         code="wandb-path-refused",
         hint="only files below the directory are read; look where this one comes from",
         file=path,
-    )
-
-
-def placed(error: ArtstoreError, place: str, **context: Any) -> ArtstoreError:
-    """The same error, told with its place."""
-    return type(error)(
-        f"{place}: {error.message}",
-        code=error.code,
-        hint=error.hint,
-        **{**error.context, **context},
     )

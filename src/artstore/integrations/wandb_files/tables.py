@@ -7,8 +7,9 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.integrations.placing import placed
 from artstore.integrations.wandb_files.cells import Decoder, decoder_of
-from artstore.integrations.wandb_files.failures import Misfit, damaged_cell, damaged_file, placed
+from artstore.integrations.wandb_files.failures import Misfit, damaged_cell, damaged_file
 from artstore.integrations.wandb_files.files import WandbFiles
 from artstore.integrations.wandb_files.header import TableHeader, raw_rows
 from artstore.integrations.wandb_files.media import MediaReader
