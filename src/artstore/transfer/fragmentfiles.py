@@ -34,7 +34,8 @@ class StoredFragment(Protocol):
 class FragmentFiles:
     """
     Safe for several threads. A local store's own files are handed out as they lie
-    there, hashed once as long as their stamp stays; others are kept in the cache.
+    there, hashed once as long as their stamp stays; others are kept in the cache, which
+    hashes them each time.
     """
 
     def __init__(self, place: StorePlace) -> None:
@@ -49,8 +50,8 @@ class FragmentFiles:
         Raises:
             DamagedDataError: `fragment-missing`, `fragment-digest-mismatch`.
             StorageError, DeniedError: of storage and cache.
-        Cost: a stat each if they were verified before on this machine; else they are
-            read once, several at a time.
+        Cost: of a local store a stat each, if they were verified before on this machine;
+            else they are read and hashed, several at a time.
         """
         if len(fragments) < 2:
             return [self.path(fragment) for fragment in fragments]
@@ -69,8 +70,7 @@ class FragmentFiles:
                 raise _missing(fragment) from error
             return file
         cache = self._place.content_cache
-        cached = cache.files_directory / fragment.digest.hex()[:2] / fragment.digest.hex()
-        found = cached if self._is_known(cached, fragment.digest) else cache.find(fragment.digest)
+        found = cache.find(fragment.digest)
         if found is None:
             try:
                 data = storage.read(fragment.key)
