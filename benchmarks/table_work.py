@@ -45,7 +45,7 @@ def loaded(place: Path) -> tuple[Any, Any]:
 
     store = opened(place)
     table = art.Table(["image"], [[art.Image(np.zeros((1, 1)))]])
-    draft = art.Artifact("loaded", "dataset")
+    draft = art.Artifact(f"loaded-{os.getpid()}", "dataset")
     draft.add(table, "table")
     store.log_artifact(draft)
     return art, store

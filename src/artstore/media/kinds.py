@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any, Final
 
@@ -51,7 +52,7 @@ class MediaKind:
 
     def load(self) -> Any:
         """The class."""
-        return getattr(import_module(f"artstore.media.{self.module}"), self.class_name)
+        return _loaded(self.module, self.class_name)
 
     def from_cell(
         self, cell: Mapping[str, Any], open_content: Callable[[str], MediaContent]
@@ -66,6 +67,11 @@ class MediaKind:
         """
         value: MediaValue = self.load().from_cell(cell, open_content)
         return value
+
+
+@cache
+def _loaded(module: str, class_name: str) -> Any:
+    return getattr(import_module(f"artstore.media.{module}"), class_name)
 
 
 KINDS: Final = (

@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from artstore import limits
@@ -86,19 +87,7 @@ class Pixels:
 
     def digest(self) -> bytes:
         """What identifies the image; the module tells the bytes."""
-        mode = self.mode.encode("ascii")
-        number = b"uint16" if self.mode == "I;16" else b"uint8"
-        head = b"".join(
-            (
-                _DOMAIN,
-                bytes((len(mode),)),
-                mode,
-                bytes((len(number),)),
-                number,
-                _SHAPE.pack(self.height, self.width, CHANNELS[self.mode]),
-            )
-        )
-        hasher = Hasher(head)
+        hasher = Hasher(_digest_head(self.mode, self.height, self.width))
         hasher.update(self.data)
         return hasher.digest()
 
@@ -110,6 +99,16 @@ class Pixels:
         channels = CHANNELS[self.mode]
         shape = (self.height, self.width) if channels == 1 else (self.height, self.width, channels)
         return numbers.reshape(shape)
+
+
+@lru_cache(64)
+def _digest_head(mode: str, height: int, width: int) -> bytes:
+    name = mode.encode("ascii")
+    number = b"uint16" if mode == "I;16" else b"uint8"
+    shape = _SHAPE.pack(height, width, CHANNELS[mode])
+    return b"".join(
+        (_DOMAIN, bytes((len(name),)), name, bytes((len(number),)), number, shape),
+    )
 
 
 def check_size(width: int, height: int, what: str) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "has_alpha",
     "inspect_raster",
     "is_picture",
+    "peek_raster",
     "picture_of",
     "pixels_of_picture",
 ]
@@ -88,6 +89,18 @@ class RasterInfo:
     mode: str
     width: int
     height: int
+
+
+def peek_raster(file: BinaryIO, what: str) -> RasterInfo:
+    """
+    What the header of the image in `file` says; nothing is decoded. Raises as `inspect_raster`.
+
+    A file that is cut behind its header is not found out.
+    """
+    picture = _open(file, what)
+    return RasterInfo(
+        {**_READ, **_MORE}[picture.format], picture.mode, picture.width, picture.height
+    )
 
 
 def inspect_raster(file: BinaryIO, what: str) -> RasterInfo:
@@ -194,9 +207,15 @@ def encode_pixels(pixels: Pixels, format_name: str) -> bytes:
 
     PNG, BMP and WebP keep every pixel; JPEG is written at Pillow's own quality.
     """
+    forks.import_late(_LATE_MODULES)
+    from PIL import Image
+
     buffer = io.BytesIO()
     options: dict[str, Any] = {"lossless": True, "exact": True} if format_name == "webp" else {}
-    picture_of(pixels).save(buffer, format=format_name, **options)
+    size = (pixels.width, pixels.height)
+    # Not copied, where Pillow can do without.
+    picture = Image.frombuffer(pixels.mode, size, pixels.data, "raw", pixels.mode, 0, 1)
+    picture.save(buffer, format=format_name, **options)
     return buffer.getvalue()
 
 

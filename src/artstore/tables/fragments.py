@@ -4,6 +4,7 @@ Fragments: rows as plain Parquet files, which any engine reads without us.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from artstore import canonical
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError
 from artstore.packs.locator import PUSH_ID_BYTES
+from artstore.tables.pagecodecs import page_codecs
 from artstore.tables.rows import Rows
 from artstore.tables.schema import Schema
 from artstore.tables.types import Plain
@@ -71,8 +73,9 @@ def write_fragment(parts: Sequence[Rows], schema: Schema) -> tuple[bytes, bytes]
     """
     converted = [part.converted(schema) for part in parts]
     sink = pa.BufferOutputStream()
-    with _writer(sink, schema, converted) as writer:
-        _write_group(writer, [part.to_arrow() for part in converted])
+    whole = pa.concat_tables([part.to_arrow() for part in converted])
+    with _writer(sink, schema, whole, converted) as writer:
+        _write_group(writer, whole)
     data = sink.getvalue().to_pybytes()
     return data, digest_of(data)
 
@@ -85,17 +88,27 @@ def parquet_buffers(schema: Schema, parts: Iterable[Rows]) -> Iterator[bytes]:
         parts: rows under `schema`.
     """
     sink = _Pieces()
-    with _writer(sink, schema, None) as writer:
-        waiting: list[Any] = []
-        for part in parts:
-            waiting.append(part.to_arrow())
-            if sum(table.nbytes for table in waiting) >= _GROUP_BYTES:
-                _write_group(writer, waiting)
-                waiting = []
-                yield from sink.taken()
-        if waiting:
-            _write_group(writer, waiting)
+    groups = _groups(schema, parts)
+    first = next(groups)
+    with _writer(sink, schema, first, None) as writer:
+        for group in itertools.chain((first,), groups):
+            _write_group(writer, group)
+            yield from sink.taken()
     yield from sink.taken()
+
+
+def _groups(schema: Schema, parts: Iterable[Rows]) -> Iterator[Any]:
+    """What each row group is made of; one without rows if there are none."""
+    waiting: list[Any] = [schema.to_arrow().empty_table()]
+    size_bytes, is_first = 0, True
+    for part in parts:
+        waiting.append(part.to_arrow())
+        size_bytes += waiting[-1].nbytes
+        if size_bytes >= _GROUP_BYTES:
+            yield pa.concat_tables(waiting)
+            waiting, size_bytes, is_first = [], 0, False
+    if waiting and (is_first or size_bytes):
+        yield pa.concat_tables(waiting)
 
 
 class _Pieces:
@@ -125,8 +138,15 @@ class _Pieces:
         self.closed = True
 
 
-def _writer(sink: Any, schema: Schema, parts: Sequence[Rows] | None) -> Any:
-    """A writer of Parquet; `parts` are all rows that will be written, if they are known."""
+def _writer(sink: Any, schema: Schema, first: Any, parts: Sequence[Rows] | None) -> Any:
+    """
+    A writer of Parquet.
+
+    Args:
+        first: the first row group.
+        parts: all rows that will be written, if they are known.
+    """
+    codecs = page_codecs(first)
     told = [
         name
         for at, (name, kind) in enumerate(zip(schema.names, schema.types, strict=True))
@@ -137,6 +157,8 @@ def _writer(sink: Any, schema: Schema, parts: Sequence[Rows] | None) -> Any:
         _described(schema),
         compression="zstd",
         compression_level=1,
+        use_dictionary=codecs.dictionaries or False,
+        column_encoding=codecs.encodings or None,
         write_statistics=told or False,
     )
 
@@ -156,8 +178,8 @@ def _may_hide_nan(kind: Plain, at: int, parts: Sequence[Rows] | None) -> bool:
     return any(pc.any(pc.is_nan(part.arrays[at])).as_py() for part in parts)
 
 
-def _write_group(writer: Any, tables: Sequence[Any]) -> None:
-    whole = pa.concat_tables(tables).replace_schema_metadata(writer.schema.metadata)
+def _write_group(writer: Any, group: Any) -> None:
+    whole = group.replace_schema_metadata(writer.schema.metadata)
     writer.write_table(whole, row_group_size=max(whole.num_rows, 1))
 
 
