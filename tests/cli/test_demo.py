@@ -64,6 +64,17 @@ def test_a_directory_in_use_is_refused_and_left_alone(art: Art, tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_the_same_model_is_shown_early_and_late(art: Art, tmp_path: Path) -> None:
+    report = art("demo", tmp_path / "tour", "--json").json
+    assert (report["before"], report["predictions"]) == ("digits-pred:v0", "digits-pred:v1")
+    assert report["wrong"] < report["wrong_before"] <= report["predicted"] == 898
+    store = open_store(report["store"], project="demo")
+    joined = store.table("digits-pred:v0/joined")
+    assert (
+        int(joined.filter("guess <> label").count().to_pyarrow().as_py()) == report["wrong_before"]
+    )
+
+
 def test_the_images_that_are_shipped_are_all_the_digits_of_scikit_learn() -> None:
     images = list(demo._load_digits())
     assert [image.number for image in images] == list(range(1797))

@@ -62,8 +62,10 @@ class DemoReport:
     renamed: int
     verified_files: int
     table: str
+    before: str
     predictions: str
     predicted: int
+    wrong_before: int
     wrong: int
     seconds: float
 
@@ -132,8 +134,10 @@ class _Tour:
             **diff,
             verified_files=verified_files,
             table=tables.table,
+            before=tables.before,
             predictions=tables.predictions,
             predicted=tables.predicted,
+            wrong_before=tables.wrong_before,
             wrong=tables.wrong,
             seconds=round(time.perf_counter() - began, 3),
         )
@@ -282,6 +286,7 @@ def _file_names(root: Path) -> set[str]:
 
 def _where_to_look(report: DemoReport) -> Iterator[str]:
     art = f"art --store {shlex.quote(report.store)} --project {PROJECT}"
+    both = f"{report.before}/joined {report.predictions}/joined"
     yield f"Done in {format_seconds(report.seconds)}. All of it stays in {report.directory}:"
     yield f"   {NAME}/ the data as it is now, pulled/ the checkout, store/ the store"
     yield "Go on from here:"
@@ -292,6 +297,7 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
         f"diff {report.first} {report.second}",
         f"cat {report.second} labels.csv",
         f"table query {report.predictions}/joined --where 'guess <> label'",
+        f"table diff {both} --key id --truth label --guess guess",
         "check --read-data",
     ):
         yield f"   {art} {words}"

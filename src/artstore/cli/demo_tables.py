@@ -21,11 +21,18 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """Versions of the dataset as a table and of the predictions, and how many were wrong."""
+    """
+    Versions of the dataset as a table and of the predictions, and how many were wrong.
+
+    Attributes:
+        before, wrong_before: predictions of the same model after one epoch.
+    """
 
     table: str
+    before: str
     predictions: str
     predicted: int
+    wrong_before: int
     wrong: int
     model: str
 
@@ -47,15 +54,19 @@ def run_table_tour(
     seconds = format_seconds(dataset.push.seconds)
     told(f"{dataset.name}: {count(len(digits), 'row')}, {stored} new in the store, {seconds}")
     begin_step("A classifier, trained on every second digit, guesses the others")
-    guessed = _guess(digits)
-    told(f"{guessed.model}: {len(guessed.ids):,} digits, a score for each class")
+    early, late = _guess(digits)
+    told(f"{late.model}: {len(late.ids):,} digits, a score for each class, twice")
     begin_step("Predictions logged with a joined table: ids and scores, no image is copied")
-    predictions = _log_predictions(store, guessed)
-    stored = format_bytes(predictions.push.stored_bytes)
-    told(f"{predictions.name}: {stored} new in the store")
+    versions = [_log_predictions(store, guessed) for guessed in (early, late)]
+    for version, guessed in zip(versions, (early, late), strict=True):
+        stored = format_bytes(version.push.stored_bytes)
+        told(f"{version.name}, {guessed.learnt}: {stored} new in the store")
     begin_step("Joined with the very version they were made from: errors by label")
-    wrong = _tell_errors(predictions, told)
-    return TableReport(dataset.name, predictions.name, len(guessed.ids), wrong, guessed.model)
+    wrong_before = versions[0].get("joined").filter("guess <> label").count().to_pyarrow().as_py()
+    told(f"{early.learnt}, {wrong_before} of {len(early.ids):,} are wrong; {late.learnt}:")
+    wrong = _tell_errors(versions[1], told)
+    before, after = (version.name for version in versions)
+    return TableReport(dataset.name, before, after, len(late.ids), wrong_before, wrong, late.model)
 
 
 def _log_table(store: Store, digits: Sequence[Digit]) -> Any:
@@ -79,15 +90,17 @@ def _array(digit: Digit) -> Any:
 
 
 class _Guessed(NamedTuple):
-    """What a model made of n digits: [n, number of classes] scores."""
+    """What a model made of n digits: [n, number of classes] scores; `learnt` says from how much."""
 
     model: str
+    learnt: str
     ids: list[int]
     classes: list[int]
     scores: Any
 
 
-def _guess(digits: Sequence[Digit]) -> _Guessed:
+def _guess(digits: Sequence[Digit]) -> list[_Guessed]:
+    """What one model makes of the same digits early in its training, and at its end."""
     import numpy as np
 
     pixels = np.array([_array(digit).ravel() / 255 for digit in digits])
@@ -96,19 +109,37 @@ def _guess(digits: Sequence[Digit]) -> _Guessed:
     ids = [digit.number for digit in digits[asked]]
     classes = sorted(set(labels[learnt].tolist()))
     try:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.neural_network import MLPClassifier
     except ImportError:
-        scores = _nearness(pixels[learnt], labels[learnt], classes, pixels[asked])
-        return _Guessed("nearest mean (scikit-learn is not installed)", ids, classes, scores)
-    trained = LogisticRegression(C=0.1, max_iter=300).fit(pixels[learnt], labels[learnt])
-    scores = trained.predict_proba(pixels[asked])
-    return _Guessed("logistic regression of scikit-learn", ids, classes, scores)
+        name = "nearest mean (scikit-learn is not installed)"
+        return [
+            _Guessed(name, told, ids, classes, _nearness(seen, known, classes, pixels[asked]))
+            for told, seen, known in (
+                ("of a few digits", pixels[learnt][:20], labels[learnt][:20]),
+                ("of all digits", pixels[learnt], labels[learnt]),
+            )
+        ]
+    model = MLPClassifier(hidden_layer_sizes=(32,), batch_size=30, random_state=0)
+    name = "a small neural network of scikit-learn"
+    found = []
+    for epoch in range(1, 6):
+        model.partial_fit(pixels[learnt], labels[learnt], classes=classes)
+        if epoch in (1, 5):
+            told = "after one epoch" if epoch == 1 else "after five"
+            scores = model.predict_proba(pixels[asked])
+            found.append(_Guessed(name, told, ids, classes, scores))
+    return found
 
 
 def _nearness(pixels: Any, labels: Any, classes: Sequence[int], asked: Any) -> Any:
     import numpy as np
 
-    means = np.stack([pixels[labels == digit].mean(axis=0) for digit in classes])
+    means = np.stack(
+        [
+            pixels[labels == digit].mean(axis=0) if digit in labels else pixels[0]
+            for digit in classes
+        ]
+    )
     distances = ((asked[:, None, :] - means[None]) ** 2).sum(axis=2)
     return np.exp(-distances) / np.exp(-distances).sum(axis=1, keepdims=True)
 
@@ -119,6 +150,7 @@ def _log_predictions(store: Store, guessed: _Guessed) -> Any:
     from artstore.tables.table import Table
 
     pred = Table(["id", "guess", *(f"score_{digit}" for digit in guessed.classes)])
+    pred.set_pk("id")
     for number, row in zip(guessed.ids, guessed.scores, strict=True):
         pred.add_data(number, guessed.classes[row.argmax()], *row)
     truth = store.artifact("digits-table:latest").get("examples")
