@@ -82,6 +82,20 @@ class Entry:
     extra: Mapping[str, Any] = field(default_factory=lambda: _NO_EXTRA)
     must_understand: bool = True
 
+    def with_chunks(self, chunks: tuple[ChunkRef, ...]) -> Entry:
+        """The same entry with its bytes there; `dataclasses.replace` takes six times as long."""
+        return Entry(
+            self.path,
+            self.kind,
+            self.size_bytes,
+            self.digest,
+            self.executable,
+            chunks,
+            self.level,
+            self.extra,
+            self.must_understand,
+        )
+
     @property
     def target(self) -> str:
         """What a symlink says; empty for other kinds."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any, Self
 
 from artstore import clock
@@ -238,7 +237,7 @@ class Sending:
     def _list_chunks(self, entry: Entry, chunks: list[FreshChunk]) -> None:
         refs = [self._place_chunk(chunk) for chunk in chunks]
         if len(refs) <= INLINE_REFS:
-            self._list(replace(entry, chunks=tuple(refs)))
+            self._list(entry.with_chunks(tuple(refs)))
             return
         folder = RefFolder(self.manifest)
         for ref in refs:
@@ -289,12 +288,13 @@ class Sending:
         ref = self._data.find(chunk.digest)
         if ref is not None:
             return ref
+        if chunk.stored is not None:
+            # Whoever read it has looked for it among what is known.
+            return self._data.add(chunk.digest, chunk.codec, chunk.stored, chunk.plain_bytes)
         ref = self._known.find(chunk.digest)
-        if ref is not None:
-            self._relied_packs.add(ref.pack)
-            return ref
-        assert chunk.stored is not None, "a chunk was known and is no more"
-        return self._data.add(chunk.digest, chunk.codec, chunk.stored, chunk.plain_bytes)
+        assert ref is not None, "a chunk was known and is no more"
+        self._relied_packs.add(ref.pack)
+        return ref
 
     # writing ---------------------------------------------------------------------
 
