@@ -16,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from artstore import limits
+from artstore.api import Store
+from artstore.artifact import Artifact
 from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.format import entry_key
 from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.protocol import Storage
+from artstore.tables.table import Table
 from tests.trees import EMPTY, File, Symlink, Tree, build, keys_of, noise, open_at, push
 from tests.unit.catalog.logs import LogWriter
 
@@ -63,6 +66,7 @@ def make(base: Path) -> Pristine:
         push(store, build(base / "many", MANY), name="many")
         for number in range(62):
             store.set_aliases(f"ds:v{number % 2}", add=["here"])
+        push_table(store)
         writer = LogWriter(LocalStorage(base / "store", sync=False), prefix=UPKEEP_PREFIX)
         writer.add("plan", k=0, condemned=[], condemned_in=[])
         writer.add("prune")
@@ -70,6 +74,14 @@ def make(base: Path) -> Pristine:
             store.artifact(name).download(base / "out" / name)
         assert not store.check(read_data=1.0).problems
     return Pristine(base / "store", base)
+
+
+def push_table(store: Store) -> None:
+    """A table of two fragments."""
+    draft = Artifact("table", "dataset")
+    draft.add(Table(data={"id": list(range(100))}), "one")
+    draft.add(Table(data={"id": list(range(50))}), "two")
+    store.log_artifact(draft)
 
 
 @contextmanager
@@ -111,6 +123,7 @@ def targets(pristine: Pristine) -> dict[str, tuple[str, str]]:
     newest = keys_of(storage, f"{LOG}0")[-1]
     last = int(newest.rpartition("/")[2])
     manifests, index = keys_of(storage, "manifests/"), keys_of(storage, "index/")
+    one, two = keys_of(storage, "fragments/")
     live = open_at(pristine.store).artifact("ds")._logged().version
     data = packs_of(pristine, "ds")
     lists = packs_of(pristine, "large")
@@ -128,6 +141,7 @@ def targets(pristine: Pristine) -> dict[str, tuple[str, str]]:
         "pack of chunk lists": (lists[0], data[0]),
         "pack of segments": (segments[-1], lists[0]),
         "root": (live.root, next(key for key in manifests if key != live.root)),
+        "fragment": (one, two),
         "description": (str(live.meta), live.root),
         "index segment": (index[0], index[1]),
     }
@@ -183,6 +197,7 @@ KINDS = (
     "pack of files",
     "pack of chunk lists",
     "pack of segments",
+    "fragment",
     "root",
     "description",
     "index segment",

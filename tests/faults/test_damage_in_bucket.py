@@ -22,6 +22,7 @@ from tests.faults.damage import (
 SUBSET = {
     "pack of files": "truncated",
     "pack of segments": "deleted",
+    "fragment": "flipped",
     "root": "flipped",
     "entry of a version": "emptied",
     "newest entry": "truncated",

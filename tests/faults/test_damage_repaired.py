@@ -78,7 +78,9 @@ def test_it_is_found_and_comes_back_from_a_copy(
         except DamagedDataError as error:
             found = {error.context["key"]: ()}
         assert (key not in found) == goes_unseen(kind, damage), found
-        if key in found and kind.startswith(("pack", "root", "desc", "entry", "first", "newest e")):
+        if key in found and kind.startswith(
+            ("pack", "frag", "root", "desc", "entry", "first", "newest e")
+        ):
             assert all(hit.startswith("p/") for hit in found[key])
             assert found[key]
         if goes_unseen(kind, damage):
@@ -120,6 +122,7 @@ LOCALLY = {
     "newest upkeep entry": False,
     "pack of chunk lists": False,
     "pack of segments": False,
+    "fragment": False,
     "root": False,
     "description": False,
 }

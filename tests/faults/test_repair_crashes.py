@@ -20,7 +20,14 @@ from tests.faults.damage import (
 )
 from tests.trees import open_at
 
-KINDS = ("pack of files", "pack of segments", "root", "entry of a version", "newest entry")
+KINDS = (
+    "pack of files",
+    "pack of segments",
+    "fragment",
+    "root",
+    "entry of a version",
+    "newest entry",
+)
 
 
 @pytest.fixture(scope="module")

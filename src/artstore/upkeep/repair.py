@@ -5,8 +5,8 @@ It is planned on an overlay, with the check itself as the judge, and carried out
 when all that can be had is in hand. Four rules keep it safe:
 
 - Nothing is written that its name does not prove: a pack by the digest of its
-  footer and those of its chunks, a manifest by its digest, an entry of a log by the
-  entry above it. Only for the newest entries of a log and for `artstore.json`,
+  footer and those of its chunks, a manifest and a fragment by their digests, an entry of
+  a log by the entry above it. Only for the newest entries of a log and for `artstore.json`,
   which nothing names, the word of a copy of the same store is taken.
 - Good bytes lie in a journal on this machine before the damaged ones are deleted,
   and a value is deleted only to be created again at once. A crash in between
@@ -55,6 +55,14 @@ from artstore.storage.local import LocalStorage
 from artstore.storage.protocol import Storage
 from artstore.upkeep.check import CheckReport, OnChecked, Problem, check_store
 from artstore.upkeep.overlay import OverlayStorage
+from artstore.upkeep.repair_fragments import (
+    FRAGMENTS_PREFIX,
+    FragmentMaterial,
+    FragmentUse,
+    find_fragment,
+    find_misplaced,
+    note_uses,
+)
 from artstore.upkeep.repair_identity import find_identity
 from artstore.upkeep.repair_packs import (
     PACK_READ_MAX_BYTES,
@@ -76,6 +84,7 @@ REMOVED: Final = "removed"
 _LOOK_AGAIN_SECONDS: Final = 600.0
 _THIS_STORE: Final = "this store"
 _JOURNAL: Final = "an earlier repair"
+_UNNEEDED: Final = "no version that is not deleted needs it, as far as they are read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +211,20 @@ class _Remembered(Replica):
 class _Needs:
     """What live versions need, as far as they can be read now."""
 
-    def __init__(self, packs: Iterable[bytes]) -> None:
+    def __init__(self, packs: Iterable[bytes], fragments: Iterable[str]) -> None:
         self.looked_seconds = clock.now_seconds()
         self.roots: set[str] = set()
         self.uses: dict[bytes, PackUse] = {pack: PackUse() for pack in packs}
+        self.fragments: dict[str, FragmentUse] = {key: FragmentUse() for key in fragments}
+
+    def note(
+        self, manifest: Manifest, reader: PackReader, *, name: tuple[str, str, str], root: str
+    ) -> None:
+        """What one version needs of the packs and fragments in question."""
+        if self.uses:
+            find_uses(self.uses, manifest, reader, name=name, root=root)
+        if self.fragments:
+            note_uses(self.fragments, manifest, reader, name=name[:2], root=root)
 
 
 class _Repair:
@@ -230,7 +249,7 @@ class _Repair:
         self._reasons: dict[str, str] = {}
         self._logs: dict[str, MendedLog] = {}
         self._inside: dict[str, Problem] = {}
-        self._looked = _Needs(())
+        self._looked = _Needs((), ())
 
     def planned(self) -> tuple[Repaired, ...]:
         return tuple(self._plan[key] for key in sorted(self._plan))
@@ -254,8 +273,9 @@ class _Repair:
         if IDENTITY_KEY in self._plan:
             lost = Problem(IDENTITY_KEY, "is not what makes a store")
             found = replace(found, problems=(lost, *found.problems))
-        # Later looks read no data: what was found inside of packs stays known.
-        self._inside = {p.key: p for p in found.problems if p.key.startswith("packs/")}
+        # Later looks read no data: what was found by reading it stays known.
+        read = ("packs/", FRAGMENTS_PREFIX)
+        self._inside = {p.key: p for p in found.problems if p.key.startswith(read)}
         problems = {p.key: p for p in found.problems if p.key not in self._plan}
         is_new = self._mend_logs()
         while is_new or self._mend_content(problems):
@@ -330,7 +350,7 @@ class _Repair:
         self._plan.pop(key, None)
 
     def _drop_unneeded(self) -> None:
-        self._looked = self._look(())
+        self._looked = self._look()
         for key, roots in self._needed_by.items():
             if roots.isdisjoint(self._looked.roots):
                 self._forget(key)
@@ -343,13 +363,15 @@ class _Repair:
         open_ = [key for key in problems if key not in self._plan]
         roots = [key for key in open_ if key.startswith("manifests/")]
         packs = {pack: key for key in open_ if (pack := _pack_of(key)) is not None}
-        if roots or packs:
-            needs = self._look(packs)
+        fragments = [key for key in open_ if key.startswith(FRAGMENTS_PREFIX)]
+        if roots or packs or fragments:
+            needs = self._look(packs, fragments)
             for key in roots:
                 self._mend_root(key, needs, roots)
             misplaced = self._misplaced(packs)
             for pack, key in packs.items():
                 self._mend_pack(key, needs.uses[pack], misplaced.get(pack[:DIGEST_BYTES]))
+            self._mend_fragments(needs.fragments)
         for key in open_:
             if key.startswith(INDEX_PREFIX) or self._is_removable_rollup(key):
                 self._overlay.hide(key)
@@ -362,8 +384,8 @@ class _Repair:
         repair = self._logs.get(prefix)
         return bool(found) and key.startswith("collections/") and not (repair and repair.lost)
 
-    def _look(self, packs: Iterable[bytes]) -> _Needs:
-        needs = _Needs(packs)
+    def _look(self, packs: Iterable[bytes] = (), fragments: Iterable[str] = ()) -> _Needs:
+        needs = _Needs(packs, fragments)
         catalog, reader = self._catalog(self._overlay), PackReader(self._overlay)
         for project, name in all_collections(catalog):
             state = state_in_store(catalog, project, name)
@@ -371,12 +393,12 @@ class _Repair:
                 continue
             for version in state.live:
                 needs.roots |= {key for key in (version.root, version.meta) if key is not None}
-                if not needs.uses:
+                if not needs.uses and not needs.fragments:
                     continue
+                known_as = (project, name, f"v{version.version}")
                 try:
                     manifest = Manifest.open(self._overlay, reader, version.root)
-                    known_as = (project, name, f"v{version.version}")
-                    find_uses(needs.uses, manifest, reader, name=known_as, root=version.root)
+                    needs.note(manifest, reader, name=known_as, root=version.root)
                 except StorageError:
                     raise
                 except ArtstoreError:
@@ -418,7 +440,7 @@ class _Repair:
 
     def _mend_pack(self, key: str, use: PackUse, misplaced: str | None) -> None:
         if not use.refs:
-            self._reasons[key] = "no version that is not deleted needs it, as far as they are read"
+            self._reasons[key] = _UNNEEDED
             return
         copies = []
         for source, storage, place in (
@@ -436,6 +458,17 @@ class _Repair:
             self._reasons[key] = rebuilt.reason
         else:
             self._take_content(key, rebuilt.data, rebuilt.sources, use.roots)
+
+    def _mend_fragments(self, uses: Mapping[str, FragmentUse]) -> None:
+        own = [(_JOURNAL, self._journal), (_THIS_STORE, self._storage)]
+        misplaced = find_misplaced(_THIS_STORE, self._storage, uses)
+        material = FragmentMaterial(own, misplaced, self._find_files, self._stores)
+        for key, use in uses.items():
+            found = find_fragment(key, use, material)
+            if found is not None:
+                self._take_content(key, found[0], (found[1],), use.roots)
+            else:
+                self._reasons[key] = _UNNEEDED if use.digest is None else "no source has it"
 
     def _take_content(
         self, key: str, data: bytes, sources: tuple[str, ...], roots: Iterable[str]
@@ -463,7 +496,14 @@ class _Repair:
     def _in_order(self) -> list[str]:
         # O1: entries of logs come after all this, and in another way.
         entries = {key for log in self._logs.values() for key in log.entry_keys()}
-        order = ("packs/", "manifests/", IDENTITY_KEY, INDEX_PREFIX, "collections/")
+        order = (
+            "packs/",
+            FRAGMENTS_PREFIX,
+            "manifests/",
+            IDENTITY_KEY,
+            INDEX_PREFIX,
+            "collections/",
+        )
         keys = [key for key in sorted(self._plan) if key not in entries]
         return [key for start in order for key in keys if key.startswith(start)]
 
@@ -486,7 +526,7 @@ class _Repair:
         if roots is None:
             return True
         if clock.now_seconds() - self._looked.looked_seconds > _LOOK_AGAIN_SECONDS:
-            self._looked = self._look(())
+            self._looked = self._look()
         return not roots.isdisjoint(self._looked.roots)
 
 

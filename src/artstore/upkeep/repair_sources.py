@@ -23,7 +23,15 @@ from artstore.packs.reader import PackReader, decode_ref
 from artstore.storage.bounded import read_at_most
 from artstore.storage.protocol import Storage
 
-__all__ = ["FilePart", "FindFiles", "SecondStore", "StoredChunks", "read_part", "read_value"]
+__all__ = [
+    "FilePart",
+    "FindFiles",
+    "SecondStore",
+    "StoredChunks",
+    "read_part",
+    "read_value",
+    "values_of_digest",
+]
 
 
 class FilePart(NamedTuple):
@@ -70,6 +78,19 @@ def read_value(storage: Storage, key: str, *, max_bytes: int) -> bytes | None:
         raise
     except ArtstoreError:
         return None
+
+
+def values_of_digest(storage: Storage, key: str, *, max_bytes: int) -> Iterator[bytes]:
+    """Under a key, then what other pushes made of the same digest; not verified."""
+    data = read_value(storage, key, max_bytes=max_bytes)
+    if data is not None:
+        yield data
+    start = key.rpartition("-")[0]
+    for info in storage.scan(f"{start}-"):
+        if info.key != key and info.size_bytes <= max_bytes:
+            found = read_value(storage, info.key, max_bytes=max_bytes)
+            if found is not None:
+                yield found
 
 
 class StoredChunks:
@@ -153,15 +174,7 @@ class SecondStore:
 
     def values_of_digest(self, key: str, *, max_bytes: int) -> Iterator[bytes]:
         """Under the same key, then what other pushes made of the same digest; not verified."""
-        data = self.value(key, max_bytes=max_bytes)
-        if data is not None:
-            yield data
-        start = key.rpartition("-")[0]
-        for info in self.storage.scan(f"{start}-"):
-            if info.key != key and info.size_bytes <= max_bytes:
-                found = self.value(info.key, max_bytes=max_bytes)
-                if found is not None:
-                    yield found
+        return values_of_digest(self.storage, key, max_bytes=max_bytes)
 
     def log(self, prefix: str) -> list[RawEntry]:
         """Entries of a log there, those in rollups too, not verified."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.fold import Fold
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import DamagedDataError
+from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.manifests.entry import TABLE, Entry
 from artstore.manifests.reader import Manifest
 from artstore.manifests.tree import decode_node
@@ -78,10 +78,14 @@ def version_refs(manifest: Manifest, packs: PackReader) -> Iterator[tuple[Entry 
                 yield entry, below
 
 
-def version_fragments(manifest: Manifest, packs: PackReader) -> Iterator[tuple[Entry, Fragment]]:
+def version_fragments(
+    manifest: Manifest, packs: PackReader, *, skip_damaged: bool = False
+) -> Iterator[tuple[Entry, Fragment]]:
     """
     Every fragment that a table of a version has rows in.
 
+    Args:
+        skip_damaged: pass over tables of which the description cannot be read.
     Raises:
         DamagedDataError: `table-damaged`, and those of chunks.
     """
@@ -89,7 +93,15 @@ def version_fragments(manifest: Manifest, packs: PackReader) -> Iterator[tuple[E
         if entry.kind == TABLE:
             from artstore.tables.stored import read_table
 
-            for fragment in read_table(packs, entry).fragments:
+            try:
+                table = read_table(packs, entry)
+            except StorageError:
+                raise
+            except ArtstoreError:
+                if not skip_damaged:
+                    raise
+                continue
+            for fragment in table.fragments:
                 yield entry, fragment
 
 

@@ -14,7 +14,7 @@ from artstore.packs.reader import PackReader
 from artstore.storage.protocol import Storage
 from artstore.upkeep.survey import all_collections, version_fragments, version_refs
 
-__all__ = ["UsageReport", "measure_usage"]
+__all__ = ["UsageReport", "measure_new", "measure_usage"]
 
 _ONCE, _AGAIN, _ELSEWHERE = 1, 2, 4
 IsMeant = Callable[[CollectionState, VersionState], bool]
@@ -78,6 +78,26 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
     if is_meant is None:
         total = sum(info.size_bytes for info in storage.scan(""))
     return UsageReport(logical, total, once + roots, again)
+
+
+def measure_new(
+    storage: Storage, manifest: Manifest, packs: PackReader, version: VersionState
+) -> int:
+    """
+    What the push of a version stored of what it needs: every key of a push holds its id (O2).
+
+    Raises:
+        DamagedDataError: the manifest cannot be read.
+    Cost: reads the manifest.
+    """
+    push = bytes.fromhex(version.push)
+    name = f"-{version.push}".encode()
+    parts = sum(
+        stored_bytes
+        for (place, _), stored_bytes in _parts(manifest, packs)
+        if place.endswith((push, name))
+    )
+    return parts + storage.stat(version.root).size_bytes
 
 
 def _parts(manifest: Manifest, packs: PackReader) -> Iterator[tuple[tuple[bytes, int], int]]:
