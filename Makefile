@@ -12,9 +12,10 @@ ARGS ?=
 
 DEMO := .venv-demo
 TEST := .venv-test
+SPARK := .venv-spark
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test nightly lint format bench environment docs clean
+.PHONY: help demo test nightly lint format bench spark spark-run environment docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +26,7 @@ help:
 	@echo 'make docs     write the generated pages anew'
 	@echo 'make nightly  the property tests with many more examples, and the long tests'
 	@echo 'make bench    measure; results go to benchmarks/results/'
+	@echo 'make spark    read a table in Spark, which needs Java; downloads 500 MB'
 	@echo 'make clean    remove what make made'
 
 demo: $(DEMO)/made
@@ -52,6 +54,14 @@ docs: $(TEST)/made
 bench: $(TEST)/made
 	$(TEST)/bin/python -m benchmarks $(ARGS)
 
+# Spark in an environment of its own: 500 MB, and of no use without Java.
+spark:
+	@if java -version >/dev/null 2>&1; then $(MAKE) --no-print-directory spark-run; else \
+	  echo 'make spark is skipped: there is no java here; install Java 17 or newer and run it again'; fi
+
+spark-run: $(SPARK)/made
+	$(SPARK)/bin/python tests/spark/reading.py $(ARGS)
+
 # What `make test` runs in, without running it.
 environment: $(TEST)/made
 
@@ -60,6 +70,9 @@ $(DEMO)/made: pyproject.toml
 
 $(TEST)/made: pyproject.toml
 	$(call make_environment,$(TEST),.[test])
+
+$(SPARK)/made: pyproject.toml
+	$(call make_environment,$(SPARK),.[spark])
 
 # $(1) the directory, $(2) what pip installs. Editable: a change of the source
 # needs no new environment.
@@ -73,4 +86,4 @@ define make_environment
 endef
 
 clean:
-	rm -rf $(DEMO) $(TEST) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(DEMO) $(TEST) $(SPARK) .hypothesis .mypy_cache .pytest_cache .ruff_cache

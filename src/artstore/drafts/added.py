@@ -110,6 +110,11 @@ class AdditionList:
         self._items.pop(addition.path, None)
         self._items[addition.path] = addition
 
+    def replace(self, old: ValueAddition, new: ValueAddition) -> None:
+        """Put `new` where `old` stands, if it is still there."""
+        if self._items.get(old.path) is old:
+            self._items[old.path] = new
+
     def at(self, path: str) -> AddedFile | BytesItem | TableItem | Entry | None:
         """What was added under this very path; directories do not count."""
         found = self._items.get(path)

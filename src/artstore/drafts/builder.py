@@ -20,6 +20,7 @@ from artstore.drafts.added import (
     DraftOrigin,
     ValueAddition,
 )
+from artstore.drafts.foreignkeys import AwaitedTables
 from artstore.drafts.linked import SCHEME, link_to, links_behind
 from artstore.drafts.staging import StagedFiles
 from artstore.errors import InvalidInputError, NotFoundError
@@ -49,14 +50,17 @@ class DraftBuilder:
         self._staged = StagedFiles()
         # Where tables are that a joined table may name; by identity.
         self._tables: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+        self._awaited = AwaitedTables()
 
     def __getstate__(self) -> dict[str, Any]:
         # By identity: in another process these tables are others.
-        return {name: value for name, value in self.__dict__.items() if name != "_tables"}
+        own = ("_tables", "_awaited")
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._tables = weakref.WeakKeyDictionary()
+        self._awaited = AwaitedTables()
 
     def _check_open(self) -> None:
         """Raises StateError `artifact-finalized`."""
@@ -240,9 +244,11 @@ class DraftBuilder:
         self._check_open()
         expanded = list(expand(obj, name, self._tables.get))
         self._add_expanded(expanded, overwrite=overwrite)
-        if expanded[0].path.endswith(TABLE_SUFFIX):
-            self._tables[obj] = expanded[0].path
         first = expanded[0]
+        if first.path.endswith(TABLE_SUFFIX):
+            self._tables[obj] = first.path
+            self._awaited.note(obj, first)
+            self._awaited.arrived(obj, first.path.removesuffix(TABLE_SUFFIX), self._additions)
         assert not isinstance(first, AddedFile), "what a value is called is never on disk"
         return self._as_entry(first if isinstance(first, Entry) else first.entry)
 

@@ -4,12 +4,12 @@ Files of other versions, as links: nothing is copied.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from artstore import names
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import FILE, LINK, Entry
+from artstore.versions.contents import linked_entry
 
 if TYPE_CHECKING:
     from artstore.artifact import Artifact
@@ -68,11 +68,7 @@ def links_behind(address: str, name: str | None) -> list[Entry]:
 
 def _linked(source: Artifact, entry: Entry, path: str) -> Entry:
     path = names.check_entry_path(path)
-    if entry.kind != FILE:
-        # A link says where it is from; references, symlinks and directories are what they are.
-        return replace(entry, path=path)
-    origin = {"source": source.qualified_name, "path": entry.path, "store": source.store_id}
-    return replace(entry, path=path, kind=LINK, extra=origin)
+    return linked_entry(entry, path, source=source.qualified_name, store_id=source.store_id)
 
 
 def _split(address: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ Tables, joined tables and media values as what a draft is made of.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from artstore import canonical, names
 from artstore.digest import digest_of
 from artstore.drafts.added import AddedFile, ValueAddition
 from artstore.errors import InvalidInputError
-from artstore.manifests.entry import Entry, reference_entry
+from artstore.manifests.entry import reference_entry
 from artstore.media.content import (
     BytesContent,
     FileContent,
@@ -85,7 +84,7 @@ def _table(table: Table, path: str, find: FindTable) -> Iterator[ValueAddition]:
         )
     home = table.home
     if table.stored is not None and isinstance(home, VersionHome) and not table.is_changed:
-        yield _link(home, path)
+        yield home.linked(path)
         return
 
     def name_of(other: Table) -> str | None:
@@ -95,17 +94,6 @@ def _table(table: Table, path: str, find: FindTable) -> Iterator[ValueAddition]:
     keys = table.keys_beside(name_of)
     yield TableItem(path, table.built(), keys, table.source_names)
     yield from map(_file, table.media_files())
-
-
-def _link(home: VersionHome, path: str) -> Entry:
-    """The table of another version, which is not stored again; its images stay there."""
-    entry = home.entry
-    origin = {
-        "source": home.version.qualified_name,
-        "path": entry.path,
-        "store": home.version.place.store_id,
-    }
-    return replace(entry, path=path, extra={**origin, **entry.extra})
 
 
 def _joined(joined: JoinedTable, name: str, find: FindTable) -> Iterator[ValueAddition]:

@@ -4,12 +4,15 @@ The query engine in this process: DuckDB behind Ibis, with a view for each table
 
 from __future__ import annotations
 
+import gc
 import re
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import pyarrow as pa
 
@@ -21,6 +24,7 @@ from artstore.tables.tablefile import TableFile
 from artstore.tables.viewsql import (
     ROW,
     FragmentFile,
+    arrow_sql,
     casts_of,
     check_names,
     dead_rows,
@@ -46,6 +50,9 @@ _VIEW: Final = re.compile(r"\bartstore_\d+")
 _DEAD_MAX: Final = 4_000_000
 """Rows passed over that are listed one by one; more are told by ranges."""
 
+_WAITING: Final = 16
+"""Views beside twice those in use, before garbage is looked for."""
+
 
 class Source(NamedTuple):
     """A table that a query reads: where it is from, and its columns."""
@@ -54,9 +61,44 @@ class Source(NamedTuple):
     schema: Schema
 
 
+class _Name(str):
+    """
+    The name of something in the engine, which stays while this very text is anywhere.
+
+    Ibis keeps it in an expression, and in whatever is made of that.
+
+    Args:
+        keeps: what has to stay for it, such as names that a view reads.
+    """
+
+    __slots__ = ("__weakref__", "keeps")
+    keeps: tuple[Any, ...]
+
+    def __new__(cls, text: str, *keeps: Any) -> Self:
+        made = super().__new__(cls, text)
+        made.keeps = keeps
+        return made
+
+
+@dataclass(slots=True)
+class _Made:
+    """What stands in the engine for one name, and what is known of it."""
+
+    views: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    registered: dict[str, Any] = field(default_factory=dict)
+    definition: str | None = None
+    source: Source | None = None
+
+
 class Engine:
     """
-    One connection. Views stay: expressions outlive the table that they were made of.
+    One connection. What is made in it goes when neither a table nor an expression needs it.
+
+    Expressions outlive the table that they were made of, and what it held then. They carry the
+    name of their view (`_Name`); when nothing has it any more, the view is dropped before
+    the next one is made. Names are therefore handed on as they are: a copy of the text keeps
+    nothing.
 
     DuckDB does not survive a fork: a child has an engine of its own, see `engine`.
     """
@@ -67,22 +109,20 @@ class Engine:
         self.connection = duckdb.connect()
         self.lock = threading.RLock()
         self._count = 0
-        self._definitions: dict[str, str] = {}
-        self._views: weakref.WeakKeyDictionary[Table, tuple[Any, str]] = weakref.WeakKeyDictionary()
-        self._sources: dict[str, Source] = {}
+        self._views: weakref.WeakKeyDictionary[Table, tuple[Any, _Name]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._made: dict[str, _Made] = {}
+        # Names go at any moment, in any thread: then is not the time to run statements.
+        self._unneeded: deque[str] = deque()
+        self._most = _WAITING
 
     @LazyValue
     def ibis(self) -> Any:
         """The same connection behind Ibis, which takes longer to import than many a query."""
-        import ibis
+        from artstore.tables.sharedbackend import SharedBackend
 
-        return ibis.duckdb.from_connection(self.connection)
-
-    def name(self) -> str:
-        """A name that nothing has yet."""
-        with self.lock:
-            self._count += 1
-            return f"artstore_{self._count}"
+        return SharedBackend.of(self)
 
     def run(self, sql: str) -> Any:
         """Run a statement of ours; the cursor has its rows."""
@@ -91,28 +131,20 @@ class Engine:
 
     def table(self, table: Table, *, with_rows: bool = False) -> Any:
         """The Ibis table of a table's rows; `with_rows` adds the column `ROW`."""
-        name = self.view(table)
-        return self.ibis.table(f"{name}_rows" if with_rows else name)
+        return self._shown(self.view(table, with_rows=with_rows))
 
-    def view(self, table: Table) -> str:
-        """The view that shows a table; `<name>_rows` has the column `ROW`, too."""
+    def view(self, table: Table, *, with_rows: bool = False) -> str:
+        """The view that shows a table as it is now; `with_rows` for the one with `ROW`."""
         with self.lock:
             content = table.content()
-            known = self._views.get(table)
-            if known is not None and known[0] is content:
-                return known[1]
-            check_names(table.schema)
-            name = self.name()
-            stored = table.stored
-            if stored is None:
-                self._show_arrow(name, table)
-            else:
-                self._show_stored(name, stored, table)
-            self._views[table] = (content, name)
-            # Expressions outlive the table that they were made of.
-            if table.home is not None:
-                self._sources[name] = Source(table.home, table.schema)
-            return name
+            seen, name = self._views.get(table, (None, None))
+            if name is None or seen is not content:
+                # The views of what it was go first, if no expression has them.
+                self._views.pop(table, None)
+                name = None
+                name = self._show(table)
+                self._views[table] = (content, name)
+        return _Name(f"{name}_rows", name) if with_rows else name
 
     def view_of(self, reader: RowReader) -> str:
         """The name of a view of a table, a joined or a partitioned one."""
@@ -120,10 +152,70 @@ class Engine:
 
         if isinstance(reader, Table):
             return self.view(reader)
-        name = self.name()
-        definition = self._definitions[name] = self.ibis.compile(reader.query())
-        self._create_view(name, definition)
+        query = reader.query()
+        return self.show(self.ibis.compile(query), query)
+
+    def select(self, text: str, views: Sequence[str]) -> Any:
+        """
+        The Ibis table of a SELECT in DuckDB's SQL.
+
+        Args:
+            views: names in it, as `view_of` gave them.
+        """
+        # Asks the connection for the columns, as `_shown` does.
+        with self.lock:
+            made = self.ibis.sql(text, dialect="duckdb").op()
+        return made.copy(query=_Name(made.query, *views)).to_expr()
+
+    def show(self, select: str, *keeps: Any) -> str:
+        """
+        The name of a view of a SELECT; dropped when nothing has the name.
+
+        Args:
+            keeps: names of views that it reads, as `view` gave them.
+        """
+        with self.lock:
+            name = self._new(*keeps)
+            self._made[name].definition = select
+            self._create_view(name, name, select)
         return name
+
+    def keep(self, select: str) -> str:
+        """The name of a table of the rows of a SELECT; dropped when nothing has the name."""
+        with self.lock:
+            name = self._new()
+            self.run(f"CREATE TABLE {name} AS {select}")
+            # Not the name itself, which would keep itself.
+            self._made[name].tables.append(str(name))
+        return name
+
+    def show_data(self, data: Any) -> str:
+        """The name of an Arrow table with `ROW`; it goes when nothing has the name."""
+        with self.lock:
+            name = self._new()
+            self._register(name, f"{name}_data", data)
+            self._create_view(name, name, arrow_sql(f"{name}_data", data.schema))
+        return name
+
+    @contextmanager
+    def cursor(self, views: Sequence[str] = ()) -> Iterator[Any]:
+        """
+        A connection of its own to the same views, so that its queries wait for no other.
+
+        Args:
+            views: all that will be read, as `view` and `show` named them.
+        """
+        with self.lock:
+            made = [self._made[name] for name in self._behind(views)]
+            # What is registered is known to one connection only.
+            data = {name: known for one in made for name, known in one.registered.items()}
+            cursor = self.connection.cursor()
+        try:
+            for name, known in data.items():
+                cursor.register(name, known)
+            yield cursor
+        finally:
+            cursor.close()
 
     def union(self, tables: Sequence[Table], schema: Schema) -> Any:
         """The Ibis table of the rows of several tables with the same columns."""
@@ -134,33 +226,90 @@ class Engine:
             if table.schema == schema:
                 found.append(self.table(table))
                 continue
-            name = f"{self.name()}_part"
-            self.register(name, engine_table(table.read_rows().converted(schema).to_arrow()))
-            found.append(self.ibis.table(name))
+            data = engine_table(table.read_rows().converted(schema).to_arrow())
+            with self.lock:
+                name = self._new()
+                self._register(name, f"{name}_part", data)
+            found.append(self._shown(_Name(f"{name}_part", name)))
         return ibis.union(*found) if found else ibis.memtable(schema.to_arrow().empty_table())
 
     def sources(self, expression: Any) -> list[Source]:
         """The tables of stores that an Ibis expression reads, in the order they were first used."""
-        found: set[str] = set()
-        names = [self.ibis.compile(expression)]
-        while names:
-            for name in set(_VIEW.findall(names.pop())) - found:
-                found.add(name)
-                if name in self._definitions:
-                    names.append(self._definitions[name])
-        plain = sorted(found, key=lambda name: int(name.rpartition("_")[2]))
-        return [self._sources[name] for name in plain if name in self._sources]
-
-    def register(self, name: str, data: Any) -> None:
-        """Make an Arrow table known under a name."""
         with self.lock:
-            self.connection.register(name, data)
+            names = self._behind([self.ibis.compile(expression)])
+            sources = [self._made[name].source for name in names]
+        return [source for source in sources if source is not None]
+
+    def _shown(self, name: str) -> Any:
+        with self.lock:
+            return self.ibis.table(name)
+
+    # What is in the engine -----------------------------------------------------------
+
+    def _new(self, *keeps: Any) -> _Name:
+        """A name that nothing has yet; what only names had that are gone is dropped first."""
+        self._drop_unneeded()
+        if len(self._made) >= self._most:
+            # Expressions of Ibis lie in cycles; in a large process those wait for long.
+            gc.collect()
+            self._drop_unneeded()
+            self._most = 2 * len(self._made) + _WAITING
+        self._count += 1
+        name = _Name(f"artstore_{self._count}", *keeps)
+        self._made[str(name)] = _Made()
+        gone = weakref.finalize(name, self._unneeded.append, str(name))
+        gone.atexit = False
+        return name
+
+    def _drop_unneeded(self) -> None:
+        while self._unneeded:
+            made = self._made.pop(self._unneeded.popleft())
+            for view in made.views:
+                self.run(f"DROP VIEW IF EXISTS {view}")
+            for table in made.tables:
+                self.run(f"DROP TABLE IF EXISTS {table}")
+            for data in made.registered:
+                self.connection.unregister(data)
+
+    def _behind(self, texts: Sequence[str]) -> list[str]:
+        """The names in SQL, and those that their views read, in the order they were made."""
+        found: set[str] = set()
+        waiting = list(texts)
+        while waiting:
+            for name in set(_VIEW.findall(waiting.pop())) & self._made.keys() - found:
+                found.add(name)
+                definition = self._made[name].definition
+                if definition is not None:
+                    waiting.append(definition)
+        return sorted(found, key=lambda name: int(name.rpartition("_")[2]))
+
+    def _register(self, owner: str, name: str, data: Any) -> None:
+        """Make an Arrow table known under a name, as long as there is its owner."""
+        self.connection.register(name, data)
+        self._made[owner].registered[name] = data
+
+    def _create_view(self, owner: str, name: str, sql: str) -> None:
+        self.run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+        self._made[owner].views.append(str(name))
+
+    def _show(self, table: Table) -> _Name:
+        """Two new views of a table, as `view` says."""
+        check_names(table.schema)
+        name = self._new()
+        stored = table.stored
+        if stored is None:
+            self._show_arrow(name, table)
+        else:
+            self._show_stored(name, stored, table)
+        if table.home is not None:
+            self._made[name].source = Source(table.home, table.schema)
+        return name
 
     def _show_arrow(self, name: str, table: Table) -> None:
         data = engine_table(table.content().to_arrow())
         numbers = pa.array(range(data.num_rows), pa.int64())
-        self.register(f"{name}_data", data.append_column(ROW, numbers))
-        self._make_views(name, f"SELECT * FROM {name}_data", table.schema.names)
+        self._register(name, f"{name}_data", data.append_column(ROW, numbers))
+        self._make_views(name, arrow_sql(f"{name}_data", data.schema), table.schema.names)
 
     def _show_stored(self, name: str, stored: TableFile, table: Table) -> None:
         home = table.home
@@ -178,7 +327,7 @@ class Engine:
                 placed.append(whole_sql(members, casts, with_rows=True))
             else:
                 part = f"{name}_{at}"
-                self.register(f"{part}_ranges", live_ranges(members))
+                self._register(name, f"{part}_ranges", live_ranges(members))
                 placed.append(ranges_sql(members, casts, f"{part}_ranges", with_rows=True))
                 dead_count = sum(count for file in members for _, count in gaps_of(file))
                 if not dead_count:
@@ -186,22 +335,19 @@ class Engine:
                 elif dead_count > _DEAD_MAX:
                     plain.append(ranges_sql(members, casts, f"{part}_ranges"))
                 else:
-                    self.register(f"{part}_dead", dead_rows(members))
+                    self._register(name, f"{part}_dead", dead_rows(members))
                     plain.append(partial_sql(members, casts, f"{part}_dead"))
         if not plain:
-            self.register(f"{name}_data", stored.schema.to_arrow().empty_table())
+            self._register(name, f"{name}_data", stored.schema.to_arrow().empty_table())
             plain = [f"SELECT * FROM {name}_data"]
             placed = [f"SELECT *, 0::BIGINT AS {ROW} FROM {name}_data"]
-        self._create_view(name, " UNION ALL ".join(plain))
-        self._create_view(f"{name}_rows", " UNION ALL ".join(placed))
+        self._create_view(name, name, " UNION ALL ".join(plain))
+        self._create_view(name, f"{name}_rows", " UNION ALL ".join(placed))
 
     def _make_views(self, name: str, sql: str, columns: Sequence[str]) -> None:
-        self._create_view(f"{name}_rows", sql)
+        self._create_view(name, f"{name}_rows", sql)
         listed = ", ".join(map(quoted, columns)) or "1"
-        self._create_view(name, f"SELECT {listed} FROM ({sql})")
-
-    def _create_view(self, name: str, sql: str) -> None:
-        self.run(f"CREATE OR REPLACE VIEW {name} AS {sql}")
+        self._create_view(name, name, f"SELECT {listed} FROM ({sql})")
 
 
 @contextmanager

@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from artstore.errors import InvalidInputError
 from artstore.tables.engine import ROW, engine, quoted
+from artstore.tables.joinkeys import comparable, key_sql
 from artstore.tables.pythoncells import OpenContent
 from artstore.tables.reading import RowReader
 from artstore.tables.rows import Rows
 from artstore.tables.schema import Schema
 from artstore.tables.table import Table
-from artstore.tables.types import NULL, ColumnType, Decimal, Duration, Plain, Timestamp
-from artstore.tables.viewsql import sql_type
+from artstore.tables.types import NULL, ColumnType
+from artstore.tables.viewsql import cast_sql
 from artstore.tables.widening import convert, widened
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["HOWS", "JoinCounts", "JoinedTable", "key_pairs"]
 
 HOWS: Final = ("inner", "left", "outer", "anti")
-_FLOATS: Final = tuple(Plain(name) for name in ("float16", "float32", "float64"))
 _SUFFIX: Final = "_right"
 _INNER: Final = "artstore_right_"
 """How columns of the right table begin inside a query, where no name may be there twice."""
@@ -94,10 +94,13 @@ class JoinedTable(RowReader):
     ) -> None:
         for table in (table1, table2):
             if not isinstance(table, Table):
+                is_reader = isinstance(table, RowReader)
                 raise InvalidInputError(
                     f"a joined table is made of two tables, not of a {type(table).__name__}",
                     code="value-invalid",
-                    hint='get a table of an artifact with artifact.get("name")',
+                    hint="make one table of its rows: Table.from_query(it.query())"
+                    if is_reader
+                    else 'get a table of an artifact with artifact.get("name")',
                 )
         if how not in HOWS:
             raise InvalidInputError(
@@ -109,6 +112,7 @@ class JoinedTable(RowReader):
         self.how = how
         self._check_keys()
         self._pairs: tuple[tuple[Any, Any], str, int] | None = None
+        self._known_columns: tuple[tuple[Schema, Schema], Sequence[_Column]] | None = None
 
     def __repr__(self) -> str:
         keys = ", ".join(a if a == b else f"{a}={b}" for a, b in self.on)
@@ -159,11 +163,32 @@ class JoinedTable(RowReader):
     ) -> Rows:
         name, count = self._joined()
         stop = count if stop is None else min(stop, count)
-        window = engine().run(
+        return self._rows_of(
             f"SELECT l, r FROM {name} WHERE rowid >= {int(start)} AND rowid < {int(stop)} "
-            "ORDER BY rowid"
+            "ORDER BY rowid",
+            columns,
         )
-        numbers = window.to_arrow_table().combine_chunks()
+
+    def take(self, numbers: Sequence[int], columns: Sequence[str] | None = None) -> Rows:
+        """
+        Rows by their numbers, in this order.
+
+        Cost: as `read_rows`, of the fragments that hold these rows.
+        """
+        name, _ = self._joined()
+        listed = f"[{', '.join(str(int(number)) for number in numbers)}]::BIGINT[]"
+        return self._rows_of(
+            f"SELECT p.l, p.r FROM (SELECT unnest({listed}) AS n, "
+            f"generate_subscripts({listed}, 1) AS at) w JOIN {name} p ON p.rowid = w.n "
+            "ORDER BY w.at",
+            columns,
+        )
+
+    def _rows_of(self, pairs: str, columns: Sequence[str] | None) -> Rows:
+        """The rows of pairs (`l`, `r`) of row numbers, which a query of ours gives."""
+        found = engine()
+        with found.lock:
+            numbers = found.run(pairs).to_arrow_table().combine_chunks()
         wanted = {c.name: c for c in self._columns()}
         chosen = [wanted[n] for n in (columns if columns is not None else wanted)]
         left = self._side(self.left, numbers["l"], [c.left for c in chosen])
@@ -175,6 +200,37 @@ class JoinedTable(RowReader):
     def opener_of(self, column: str) -> OpenContent:
         found = next(c for c in self._columns() if c.name == column)
         return (self.left if found.left is not None else self.right).open_content
+
+    def pairs(self) -> str:
+        """
+        The engine's table of pairs (`l`, `r`) of row numbers, in order; there as long as this is.
+
+        Cost: as `row_count`.
+        """
+        return self._joined()[0]
+
+    def origins(self) -> dict[str, tuple[str | None, str | None]]:
+        """Of each column its names in the left and in the right table; a key may have both."""
+        return {column.name: (column.left, column.right) for column in self._columns()}
+
+    def columns_sql(self) -> dict[str, str]:
+        """
+        Of each column the SQL that gives it from a row `l` of the left table, `r` of the right.
+
+        Where a row is missing, all columns of its table are null.
+        """
+        found = {}
+        for column in self._columns():
+            parts = [
+                cast_sql(f"{side}.{quoted(name)}", table.schema.type_of(name), column.kind)
+                for side, name, table in (
+                    ("l", column.left, self.left),
+                    ("r", column.right, self.right),
+                )
+                if name is not None
+            ]
+            found[column.name] = parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+        return found
 
     def query(self) -> Query:
         found = engine()
@@ -205,7 +261,7 @@ class JoinedTable(RowReader):
                         column=column,
                     )
             kinds = self.left.schema.type_of(left), self.right.schema.type_of(right)
-            if not _comparable(*kinds):
+            if not comparable(*kinds):
                 raise InvalidInputError(
                     f"the key {left!r} is {kinds[0]} in the left table, {right!r} is {kinds[1]} "
                     "in the right one: they are never equal",
@@ -213,9 +269,15 @@ class JoinedTable(RowReader):
                     hint="cast one of them: table.cast(column, type)",
                 )
 
-    def _columns(self) -> list[_Column]:
-        shared = {left for left, right in self.on if left == right}
-        left, right = self.left.schema, self.right.schema
+    def _columns(self) -> Sequence[_Column]:
+        # Types of a draft widen as it grows.
+        schemas = (self.left.schema, self.right.schema)
+        if self._known_columns is None or self._known_columns[0] != schemas:
+            self._known_columns = (schemas, self._made_columns(*schemas))
+        return self._known_columns[1]
+
+    def _made_columns(self, left: Schema, right: Schema) -> list[_Column]:
+        shared = {one for one, other in self.on if one == other}
         columns = []
         for name, kind in zip(left.names, left.types, strict=True):
             both = name in shared and self.how != "anti"
@@ -246,9 +308,10 @@ class JoinedTable(RowReader):
         if self._pairs is not None and self._pairs[0] == contents:
             return self._pairs[1:]
         found = engine()
+        # The pairs of what the tables were go first.
+        self._pairs = None
         with found.lock:
-            name = f"{found.name()}_pairs"
-            found.run(f"CREATE TABLE {name} AS {self._pairs_sql()}")
+            name = found.keep(self._pairs_sql())
             count = int(found.run(f"SELECT count(*) FROM {name}").fetchone()[0])
         self._pairs = (contents, name, count)
         return name, count
@@ -272,13 +335,13 @@ class JoinedTable(RowReader):
 
     def _key_views(self) -> tuple[str, str]:
         found = engine()
-        return f"{found.view(self.left)}_rows", f"{found.view(self.right)}_rows"
+        return found.view(self.left, with_rows=True), found.view(self.right, with_rows=True)
 
     def _condition(self) -> str:
         conditions = []
         for (a, b), (left, right) in zip(self.on, self._key_types(), strict=True):
-            one = _key_sql(f"l.{quoted(a)}", left, right)
-            two = _key_sql(f"r.{quoted(b)}", right, left)
+            one = key_sql(f"l.{quoted(a)}", left, right)
+            two = key_sql(f"r.{quoted(b)}", right, left)
             conditions.append(f"{one} = {two}")
         return " AND ".join(conditions)
 
@@ -322,34 +385,8 @@ def _no_key(join_key: Any) -> InvalidInputError:
     )
 
 
-def _comparable(left: ColumnType, right: ColumnType) -> bool:
-    sorts = _sort(left), _sort(right)
-    return "" not in sorts and (sorts[0] == sorts[1] or NULL in (left, right))
-
-
-def _sort(kind: ColumnType) -> str:
-    if isinstance(kind, Plain):
-        is_number = kind.name[-1].isdigit() or kind.name == "int"
-        return "number" if is_number else kind.name
-    if isinstance(kind, Decimal):
-        # To the engine a wide one is text.
-        return "" if kind.is_wide else "number"
-    if isinstance(kind, Timestamp):
-        return "moment" if kind.zone else "local time"
-    # To the engine a duration is a number of its units.
-    return f"duration in {kind.unit}" if isinstance(kind, Duration) else ""
-
-
-def _key_sql(value: str, kind: ColumnType, other: ColumnType) -> str:
-    """A key as it is compared with one of the type `other`."""
-    if kind == NULL != other:
-        return f"CAST({value} AS {sql_type(other)})"
-    # DuckDB 1.5 finds or loses pairs of NaN, depending on which side it reads first.
-    return f"nullif({value}, 'NaN'::DOUBLE)" if kind in _FLOATS else value
-
-
 def _key(value: Query) -> Query:
-    """A key in an Ibis join; as `_key_sql`."""
+    """A key in an Ibis join; as `key_sql`."""
     return value.nullif(math.nan) if value.type().is_floating() else value
 
 

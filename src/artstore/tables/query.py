@@ -63,19 +63,26 @@ def table_of_query(expression: Query) -> Table:
     sources = engine().sources(expression)
     names = tuple(expression.columns)
     table = Table(list(names))
-    table.note_sources([source.home for source in sources])
+    homes = [source.home for source in sources]
+    table.note_sources([home.name for home in homes], homes)
     known: tuple[ColumnType | None, ...] | None = None
-    for batch in _batches(expression):
-        if known is None:
-            fields = zip(names, batch.schema.types, strict=True)
-            known = tuple(_known_type(name, found, sources) for name, found in fields)
-        rows = Rows.of_batch(batch)
-        kinds, arrays = [], []
-        for kind, array, wanted in zip(rows.schema.types, rows.arrays, known, strict=True):
-            kinds.append(kind if wanted is None else wanted)
-            arrays.append(array if wanted is None else plain_array(array, wanted))
-        table.add_rows(Rows(Schema(names, tuple(kinds)), tuple(arrays), rows.row_count))
+    # Another statement on the connection would end the stream of rows, without a word.
+    with engine().lock:
+        for batch in _batches(expression):
+            if known is None:
+                fields = zip(names, batch.schema.types, strict=True)
+                known = tuple(_known_type(name, found, sources) for name, found in fields)
+            table.add_rows(_typed(Rows.of_batch(batch), names, known))
     return table
+
+
+def _typed(rows: Rows, names: tuple[str, ...], known: Sequence[ColumnType | None]) -> Rows:
+    """Rows with the types that are known to say more than theirs."""
+    kinds, arrays = [], []
+    for kind, array, wanted in zip(rows.schema.types, rows.arrays, known, strict=True):
+        kinds.append(kind if wanted is None else wanted)
+        arrays.append(array if wanted is None else plain_array(array, wanted))
+    return Rows(Schema(names, tuple(kinds)), tuple(arrays), rows.row_count)
 
 
 def _batches(expression: Query) -> Iterator[Any]:

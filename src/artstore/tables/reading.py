@@ -39,7 +39,14 @@ __all__ = ["RowReader"]
 
 
 class RowReader(ABC):
-    """Rows under named columns, read as they are asked for."""
+    """
+    Rows under named columns, read as they are asked for.
+
+    Attributes:
+        place_name: where it was read from, `project/name:v3/path`; None: made here.
+    """
+
+    place_name: str | None = None
 
     @property
     @abstractmethod

@@ -167,18 +167,19 @@ def run_sql(text: str, find: FindTable) -> Query:
     _check_functions(statement)
     known = {cte.alias for cte in statement.find_all(exp.CTE)}
     found = engine()
+    views = []
     for table in list(statement.find_all(exp.Table)):
         if not isinstance(table.this, exp.Identifier) or table.args.get("db") is not None:
             raise _refused(f"{table.sql('duckdb')[:80]} is no table of a store")
         name = table.name
         if name in known and not table.this.quoted:
             continue
-        view = found.view_of(find(name))
+        views.append(found.view_of(find(name)))
         if not table.alias:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(_short(name), quoted=True)))
-        table.set("this", exp.to_identifier(view))
+        table.set("this", exp.to_identifier(views[-1]))
     try:
-        return found.ibis.sql(statement.sql("duckdb"), dialect="duckdb")
+        return found.select(statement.sql("duckdb"), views)
     except Exception as error:
         # The binder's words name columns and types of the statement.
         raise _refused(str(error).split("\n", 1)[0]) from error

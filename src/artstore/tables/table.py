@@ -185,10 +185,15 @@ class Table(RowReader):
         """The tables that a query read to make it: `project/name:v3/path`."""
         return self._sources
 
-    def note_sources(self, sources: Sequence[TableHome]) -> None:
-        """Note the tables of a store that it was made of; its media files are looked for there."""
-        self._sources = tuple(dict.fromkeys((*self._sources, *(home.name for home in sources))))
-        self._media_homes = (*self._media_homes, *sources)
+    def note_sources(self, names: Sequence[str], homes: Sequence[TableHome] = ()) -> None:
+        """
+        Note the tables, `project/name:v3/path`, that its rows came from.
+
+        Args:
+            homes: of tables of a store among them: its media files are looked for there, too.
+        """
+        self._sources = tuple(dict.fromkeys((*self._sources, *names)))
+        self._media_homes = (*self._media_homes, *homes)
 
     def add_rows(self, rows: Rows) -> None:
         """
@@ -202,14 +207,15 @@ class Table(RowReader):
         self._content = None
         self._intake.add_rows(cast_rows(rows, self._wanted) if self._wanted else rows)
 
-    def note_source_names(self, names: Sequence[str]) -> None:
-        """Note tables, `project/name:v3/path`, that its rows came from by way of other files."""
-        self._sources = tuple(dict.fromkeys((*self._sources, *names)))
-
     @property
     def keys(self) -> dict[str, Any]:
         """Primary and foreign keys, as `set_pk` and `set_fk` noted them."""
         return dict(self._keys)
+
+    @property
+    def foreign_tables(self) -> dict[str, Table]:
+        """The tables that foreign keys lead to, by column, as far as they were set here."""
+        return dict(self._foreign)
 
     def keys_beside(self, name_of: Callable[[Table], str | None]) -> dict[str, Any]:
         """`keys`, in which foreign keys lead to tables of the same artifact by their names."""

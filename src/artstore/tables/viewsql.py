@@ -33,6 +33,8 @@ from artstore.tables.widening import tag_of, tag_within
 __all__ = [
     "ROW",
     "FragmentFile",
+    "arrow_sql",
+    "cast_sql",
     "casts_of",
     "check_names",
     "dead_rows",
@@ -43,6 +45,8 @@ __all__ = [
     "partial_sql",
     "quoted",
     "ranges_sql",
+    "scan_sql",
+    "sql_type",
     "whole_sql",
 ]
 
@@ -120,6 +124,7 @@ def gaps_of(file: FragmentFile) -> list[tuple[int, int]]:
 
 
 def scan_sql(files: Sequence[FragmentFile], *, rows: bool = False) -> str:
+    """What a query reads files with; `rows` adds `file_row_number`."""
     listed = ", ".join(_text(file.path) for file in files)
     return f"read_parquet([{listed}]{', file_row_number=true' if rows else ''})"
 
@@ -180,18 +185,19 @@ def ranges_sql(
 # types ----------------------------------------------------------------------------------
 
 
-def casts_of(stored: TableFile, columns: int) -> str:
-    """The columns of a stored schema as those of the table."""
+def casts_of(stored: TableFile, columns: int, names: Sequence[str] | None = None) -> str:
+    """The columns of a stored schema as those of the table; of `names` only, if given."""
     source = stored.stored_schemas[columns]
     have = dict(zip(source.names, source.types, strict=True))
     casts = []
-    for name, wanted in zip(stored.schema.names, stored.schema.types, strict=True):
+    chosen = stored.schema.only(names)
+    for name, wanted in zip(chosen.names, chosen.types, strict=True):
         column = f"t.{quoted(name)}"
-        casts.append(f"{_cast(column, have[name], wanted)} AS {quoted(name)}")
+        casts.append(f"{cast_sql(column, have[name], wanted)} AS {quoted(name)}")
     return ", ".join(casts) or "1"
 
 
-def _cast(value: str, have: ColumnType, wanted: ColumnType) -> str:
+def cast_sql(value: str, have: ColumnType, wanted: ColumnType) -> str:
     """SQL for `value` in the type `wanted`, which is `have` or wider."""
     if have == NULL:
         return f"CAST(NULL AS {sql_type(wanted)})"
@@ -207,7 +213,7 @@ def _cast(value: str, have: ColumnType, wanted: ColumnType) -> str:
     if isinstance(have, (Struct, Media)) and isinstance(wanted, (Struct, Media)):
         return _cast_struct(value, _fields(have), _fields(wanted))
     if isinstance(have, List) and isinstance(wanted, List):
-        return f"list_transform({value}, lambda x: {_cast('x', have.element, wanted.element)})"
+        return f"list_transform({value}, lambda x: {cast_sql('x', have.element, wanted.element)})"
     if isinstance(have, Array) and isinstance(wanted, Array):
         shape = f"[{', '.join(map(str, have.shape or ()))}]::BIGINT[]"
         return _unless_null(value, f"struct_pack(shape := {shape}, values := {value})")
@@ -224,7 +230,7 @@ def _cast_union(value: str, have: ColumnType, wanted: Union) -> str:
         else:
             name, member = held[tag]
             found = f"{value}.{quoted(name)}" if isinstance(have, Union) else value
-            part = _cast(found, member, target)
+            part = cast_sql(found, member, target)
         parts.append(f"{quoted(tag)} := {part}")
     return _unless_null(value, f"struct_pack({', '.join(parts)})")
 
@@ -235,7 +241,7 @@ def _cast_struct(
     parts = [
         f"{quoted(name)} := "
         + (
-            _cast(f"{value}.{quoted(name)}", have[name], kind)
+            cast_sql(f"{value}.{quoted(name)}", have[name], kind)
             if name in have
             else f"CAST(NULL AS {sql_type(kind)})"
         )
@@ -279,6 +285,19 @@ def engine_table(data: Any) -> Any:
     """An Arrow table of ours with the types that the engine reads from fragments."""
     fields = [field.with_type(_engine_type(field.type)) for field in data.schema]
     return data.cast(pa.schema(fields))
+
+
+def arrow_sql(name: str, schema: Any) -> str:
+    """
+    All rows of an Arrow table with the column `ROW`, registered under a name.
+
+    Comparisons of its columns are made by Arrow, for which NaN is not larger than other numbers;
+    those of an expression are not.
+    """
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    plain = (f"CASE WHEN {ROW} >= 0 THEN {quoted(one)} END AS {quoted(one)}" for one in floats)
+    replaced = f" REPLACE ({', '.join(plain)})" if floats else ""
+    return f"SELECT *{replaced} FROM {name}"
 
 
 def _engine_type(found: Any) -> Any:

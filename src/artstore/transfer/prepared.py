@@ -63,6 +63,10 @@ class TableItem:
         self.keys = keys
         self.sources = sources
 
+    def with_keys(self, keys: Mapping[str, Any]) -> TableItem:
+        """The same rows with other keys."""
+        return TableItem(self.path, self.built, keys, self.sources)
+
     @property
     def kind(self) -> str:
         """That of its entry."""

@@ -69,15 +69,18 @@ class VersionTree:
             f"the symlink {path!r} leads in circles", code="entry-not-found", path=path
         )
 
-    def children(self, directory: str) -> Iterator[Entry]:
+    def children(self, directory: str, *, after: str = "") -> Iterator[Entry]:
         """
         What lies directly in a directory, by path; a directory in it as a `directory` entry.
 
         An empty path is the root. Nothing is given for what is no directory.
+
+        Args:
+            after: go on behind the child of this path, which was given before.
         Cost: the segments that hold the files in it, and one for each directory in it.
         """
         prefix = f"{directory}/" if directory else ""
-        index, at = self._at(prefix)
+        index, at = self._at(max(prefix, self._behind(after)))
         while index < self._manifest.segment_count:
             segment = self._segment(index)
             while at < len(segment):
@@ -101,6 +104,15 @@ class VersionTree:
     def has_directory(self, path: str) -> bool:
         """Whether anything lies below `path`. Cost: one segment, two where it ends."""
         return next(self.children(path), None) is not None
+
+    def _behind(self, child: str) -> str:
+        """What no path sorts below that comes after a child: `a.txt` is before what is in `a`."""
+        if not child:
+            return ""
+        try:
+            return self.entry(child).path + "\0"
+        except NotFoundError:
+            return child + _AFTER_SLASH
 
     def _at(self, path: str) -> tuple[int, int]:
         """Segment and place in it of the first entry that does not sort before `path`."""

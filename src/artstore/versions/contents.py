@@ -6,18 +6,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from artstore.errors import ArtstoreError, NotFoundError
-from artstore.manifests.entry import FILE, LINK, REFERENCE, Entry
+from artstore.manifests.entry import FILE, LINK, TABLE, Entry
 from artstore.transfer.fragmentfiles import FragmentFiles
 from artstore.versions.version import LoggedVersion
 
 if TYPE_CHECKING:
     from artstore.tables.fragments import Fragment
 
-__all__ = ["VersionContent", "VersionHome", "find_version"]
+__all__ = ["VersionContent", "VersionHome", "find_version", "linked_entry"]
 
 
 class VersionContent:
@@ -52,18 +53,29 @@ class VersionContent:
         Raises:
             NotFoundError: `entry-not-found`.
         """
-        from dataclasses import replace
+        version = self.version
+        return linked_entry(
+            self.entry, path, source=version.qualified_name, store_id=version.place.store_id
+        )
 
-        entry = self.entry
-        if entry.kind in (REFERENCE, LINK):
-            return replace(entry, path=path)
-        assert entry.kind == FILE, entry.kind
-        origin = {
-            "source": self.version.qualified_name,
-            "path": self.path,
-            "store": self.version.place.store_id,
-        }
+
+def linked_entry(entry: Entry, path: str, *, source: str, store_id: str) -> Entry:
+    """
+    An entry for another version that stands for the same file or table; nothing is copied.
+
+    Links say where they come from; references, symlinks and directories are what they are.
+
+    Args:
+        path: its path in the other version.
+        source: the version that has it, `project/name:v3`.
+    """
+    origin = {"source": source, "path": entry.path, "store": store_id}
+    if entry.kind == FILE:
         return replace(entry, path=path, kind=LINK, extra=origin)
+    if entry.kind == TABLE:
+        # Of a link to a link the first one counts: the files of its cells are there.
+        return replace(entry, path=path, extra={**origin, **entry.extra})
+    return replace(entry, path=path)
 
 
 class VersionHome:
@@ -97,6 +109,13 @@ class VersionHome:
         if source is not None:
             return f"{source}/{_plain(str(self.entry.extra.get('path')))}"
         return f"{self.version.qualified_name}/{_plain(self.path)}"
+
+    def linked(self, path: str) -> Entry:
+        """The table as an entry of another version; its rows and images stay where they are."""
+        version = self.version
+        return linked_entry(
+            self.entry, path, source=version.qualified_name, store_id=version.place.store_id
+        )
 
     def fragment_paths(self, fragments: Sequence[Fragment]) -> list[Path]:
         """A verified local file for each fragment. Raises as `FragmentFiles.paths`."""

@@ -252,14 +252,16 @@ class VersionReader:
         """
         return self._logged().files().tree.resolve(path)
 
-    def children(self, directory: str = "") -> Iterator[Entry]:
+    def children(self, directory: str = "", *, after: str = "") -> Iterator[Entry]:
         """
         What lies directly in a directory, by path; directories in it as such entries.
 
+        Args:
+            after: the path of the child to go on behind, in a listing by pages.
         Cost: the parts of the list with files of this directory, and one for each
         directory in it: not what lies further down.
         """
-        return self._logged().files().tree.children(directory)
+        return self._logged().files().tree.children(directory, after=after)
 
     def files(self, names: Iterable[str] | None = None) -> Iterator[ArtifactEntry]:
         """

@@ -55,9 +55,11 @@ def read_value(version: LoggedVersion, name: str) -> Any:
     if entry is not None and entry.kind == TABLE:
         return read_table_entry(version, entry)
     for suffix, read in ((JOINED_SUFFIX, _read_joined), (PARTITIONED_SUFFIX, _read_partitioned)):
-        path = name.removesuffix(suffix) + suffix
-        if _entry(version, path) is not None:
-            return read(version, path)
+        plain = name.removesuffix(suffix)
+        if _entry(version, plain + suffix) is not None:
+            value = read(version, plain + suffix)
+            value.place_name = f"{version.qualified_name}/{plain}"
+            return value
     return _read_media(version, name)
 
 
@@ -67,7 +69,9 @@ def read_table_entry(version: LoggedVersion, entry: Entry) -> Table:
     from artstore.tables.table import Table
 
     stored = read_table(version.place.packs, entry)
-    return Table.from_stored(stored, VersionHome(version, entry))
+    table = Table.from_stored(stored, VersionHome(version, entry))
+    table.place_name = f"{version.qualified_name}/{entry.path.removesuffix(TABLE_SUFFIX)}"
+    return table
 
 
 def _entry(version: LoggedVersion, path: str) -> Entry | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import artstore as art
@@ -182,3 +183,21 @@ def test_addresses_that_lead_nowhere_are_refused(
     if code == "reference-invalid":
         note = art.Artifact("notes").add_reference(address, "note", checksum=False)
         assert note[0].ref == address
+
+
+def test_a_table_behind_an_address_brings_its_images(ours: art.Store) -> None:
+    ours.create()
+    source = art.Artifact("ds", "dataset")
+    image = art.Image(np.full((4, 5, 3), 7, np.uint8))
+    source.add(art.Table(["id", "image"], data=[[1, image]]), "sub/table")
+    art.log_artifact(source)
+    draft = art.Artifact("copy", "dataset")
+    draft.add_reference("art://ds:v0/sub", "below")
+    logged = art.log_artifact(draft)
+    table = logged.get("below/table")
+    assert table.home.name == "vision/ds:v0/sub/table"
+    assert table.rows[0]["image"].to_pil().size == (5, 4)
+    # A link of a link leads to where the rows came from.
+    again = art.Artifact("again", "dataset")
+    again.add(table, "table")
+    assert art.log_artifact(again).get("table").home.name == "vision/ds:v0/sub/table"

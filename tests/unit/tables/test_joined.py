@@ -220,3 +220,26 @@ def test_the_shortest_form_of_a_key_is_told() -> None:
     assert both.join_key == [["id", "id"], ["guess", "label"]]
     assert repr(both).startswith("<inner join by id, guess=label of ")
     assert both.counts.rows == len(both) == 2
+
+
+def test_columns_follow_a_draft_whose_types_widen() -> None:
+    left = Table(data={"id": [1], "x": [1]})
+    joined = JoinedTable(left, Table(data={"id": [1], "y": ["a"]}), "id")
+    assert [str(kind) for kind in joined.schema.types] == ["int", "int", "text"]
+    left.add_data(1, "text")
+    assert [str(kind) for kind in joined.schema.types] == ["int", "int | text", "text"]
+    assert list(joined.data) == [[1, 1, "a"], [1, "text", "a"]]
+
+
+def test_what_is_no_table_is_refused_with_what_to_do() -> None:
+    parts = PartitionedTable("parts", [LEFT, LEFT])
+    for reader in (parts, JoinedTable(LEFT, RIGHT, "id")):
+        with pytest.raises(InvalidInputError, match=f"not of a {type(reader).__name__}") as caught:
+            JoinedTable(reader, RIGHT, "id")  # type: ignore[arg-type]
+        assert caught.value.code == "value-invalid"
+        assert "Table.from_query" in str(caught.value.hint)
+    with pytest.raises(InvalidInputError, match="not of a list") as caught:
+        JoinedTable([1], RIGHT, "id")  # type: ignore[arg-type]
+    assert "artifact.get" in str(caught.value.hint)
+    one = JoinedTable(Table.from_query(parts.query()), RIGHT, "id")
+    assert one.row_count == 6

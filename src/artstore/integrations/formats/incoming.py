@@ -143,7 +143,7 @@ class BatchIntake:
         """
         table = Table.of_intake(self._intake)
         if self._told is not None:
-            table.note_source_names([name for name, _ in self._told.sources])
+            table.note_sources([name for name, _ in self._told.sources])
             key = self._told.primary_key
         for name in key:
             if name in self.names:

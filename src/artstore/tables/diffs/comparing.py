@@ -70,15 +70,28 @@ def diff_tables(
     judges = find_columns(old, new, truth, guess)
     _check_columns(old, new, judges or (), what="column of truth or guess")
     sources = source_of(old), source_of(new)
-    schema = _shared_schema(old.schema, new.schema)
-    sides = _sides(sources, schema, names)
-    pairs = _pairs(sides, names)
+    rows, pairs, cells = _differing_rows((old, new), sources, names, judges)
+    for source in sources:
+        source.release()
+    return _told(rows, pairs, cells, judges)
+
+
+def _differing_rows(
+    readers: tuple[RowReader, RowReader],
+    sources: tuple[RowSource, RowSource],
+    key: Sequence[str],
+    judges: tuple[str, str] | None,
+) -> tuple[DiffedRows, RowPairs, dict[str, int]]:
+    """Which rows differ, how rows found each other, and how many cells of each column differ."""
+    schema = _shared_schema(readers[0].schema, readers[1].schema)
+    sides = _sides(sources, schema, key)
+    pairs = _pairs(sides, key)
     changed_at, bits, cells = _compared(sides, pairs)
     places = pairs.old[changed_at], pairs.new[changed_at]
     rows = DiffedRows(
-        (old, new),
+        readers,
         sources,
-        tuple(names),
+        tuple(key),
         schema.names,
         sides[0].numbers[pairs.removed],
         sides[1].numbers[pairs.added],
@@ -89,11 +102,18 @@ def diff_tables(
     if judges is not None:
         regressed, fixed = map(np.flatnonzero, judged(sides, places, judges))
         rows = replace(rows, regressed=regressed, fixed=fixed)
-    for source in sources:
-        source.release()
+    return rows, pairs, cells
+
+
+def _told(
+    rows: DiffedRows, pairs: RowPairs, cells: dict[str, int], judges: tuple[str, str] | None
+) -> TableDiff:
+    """The numbers of what was found."""
+    (old, new), sources = rows.readers, rows.sources
     removed, changed = len(rows.removed), len(rows.changed_old)
+    truth, guess = judges or (None, None)
     return TableDiff(
-        key=tuple(names),
+        key=rows.key,
         rows_old=old.row_count,
         rows_new=new.row_count,
         added=len(rows.added),
@@ -108,8 +128,8 @@ def diff_tables(
         duplicate_rows_new=pairs.duplicate_rows[1],
         null_rows_old=pairs.null_rows[0],
         null_rows_new=pairs.null_rows[1],
-        truth=judges[0] if judges else None,
-        guess=judges[1] if judges else None,
+        truth=truth,
+        guess=guess,
         regressed=None if rows.regressed is None else len(rows.regressed),
         fixed=None if rows.fixed is None else len(rows.fixed),
         read_bytes=sum(source.read_bytes for source in sources),

@@ -1,0 +1,299 @@
+"""
+Rows with the same values of one or two columns, and what the other columns are in each group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+
+from artstore.errors import InvalidInputError
+from artstore.tables.engine import ROW
+from artstore.tables.exploring.answers import ColumnInfo, Group, Groups, Summary, ValueCount
+from artstore.tables.exploring.binning import Bins, bins_of, is_binned, number_sql
+from artstore.tables.exploring.caching import AnswerCache
+from artstore.tables.exploring.display import cut, restored
+from artstore.tables.exploring.facets import ranges_of, shown_value, value_counts
+from artstore.tables.exploring.plans import Plan, Planner
+from artstore.tables.exploring.running import Relation
+from artstore.tables.exploring.selection import Selection
+from artstore.tables.exploring.sources import Block
+from artstore.tables.exploring.summaries import (
+    SQUARE_MAX_SQL,
+    Part,
+    aggregates_sql,
+    summary_of_parts,
+    summary_of_row,
+)
+from artstore.tables.types import INT64, List
+
+__all__ = ["GroupOrder", "groups_of"]
+
+_EXAMPLES: Final = 8
+_TOP: Final = 5
+EXACT_ROWS_MAX: Final = 5_000_000
+"""In larger tables quantiles are estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupOrder:
+    """Which groups: `by` is `key` or `count`."""
+
+    by: str = "key"
+    descending: bool = False
+    start: int = 0
+    count: int = 50
+
+
+def groups_of(  # noqa: PLR0917 - a request has as many parts
+    planner: Planner,
+    cache: AnswerCache,
+    selection: Selection,
+    by: Sequence[str],
+    columns: Sequence[str],
+    order: GroupOrder,
+) -> Groups:
+    """
+    Some groups of a selection.
+
+    Cost: a scan of the keys, one of the numbers that are summed up, and one for each column of
+    histograms or values; and one for the examples.
+    """
+    keys = planner.chosen(selection, by)
+    for info in keys:
+        if info.role in ("media", "nested"):
+            raise InvalidInputError(
+                f"rows are not grouped by {info.name!r}: it is {info.type}",
+                code="expression-type-invalid",
+                hint="group by a column of texts, numbers or times, or compute one",
+                column=info.name,
+            )
+    infos = planner.chosen(selection, columns)
+    work = _Grouping(planner, selection, keys, order)
+    page = work.page()
+    shown, lengths = work.keys_shown(page)
+    summaries = [work.summary_of(info, page, cache) for info in infos]
+    examples = work.examples(page)
+    counts = page["n"].to_pylist()
+    groups = tuple(
+        Group(counts[at], tuple(one[at] for one in summaries), examples[at])
+        for at in range(page.num_rows)
+    )
+    return Groups(
+        start=order.start,
+        total=page["total"][0].as_py() if page.num_rows else work.total(),
+        by=tuple(keys),
+        keys=shown,
+        lengths=lengths,
+        groups=groups,
+        edges=work.edges,
+        is_approximate=work.is_large and any(is_binned(info.type) for info in infos),
+    )
+
+
+class _Grouping:
+    """The queries for one page of groups. `g` is the number of a group on the page."""
+
+    def __init__(
+        self, planner: Planner, selection: Selection, keys: Sequence[ColumnInfo], order: GroupOrder
+    ) -> None:
+        self._planner, self._selection, self._infos, self._order = planner, selection, keys, order
+        self._names = [info.name for info in keys]
+        self._keys = [f"c{at}" for at in range(len(keys))]
+        self._page_name = f"{planner.source.view}_groups"
+        self.edges: dict[str, tuple[Any, ...]] = {}
+        self.is_large = planner.source.row_count > EXACT_ROWS_MAX
+
+    def page(self) -> Any:
+        """The keys (k0, k1) of the groups of the page with their counts `n` and numbers `g`."""
+        keys = ", ".join(f"{key} AS k{at}" for at, key in enumerate(self._keys))
+        way = "DESC" if self._order.descending else "ASC"
+        sort = [f"k{at} {way} NULLS LAST" for at in range(len(self._keys))]
+        if self._order.by == "count":
+            sort = [f"n {way}", *(f"k{at} ASC NULLS LAST" for at in range(len(self._keys)))]
+        return self._plan().run(
+            f"SELECT *, (row_number() OVER (ORDER BY {', '.join(sort)}) - 1)::INT AS g, "
+            f"count(*) OVER () AS total FROM "
+            f"(SELECT {keys}, count(*) AS n FROM s WHERE w GROUP BY {', '.join(self._keys)}) "
+            f"ORDER BY g LIMIT {self._order.count} OFFSET {self._order.start}"
+        )
+
+    def total(self) -> int:
+        """How many groups there are."""
+        found = self._plan().run(
+            f"SELECT count(*) AS n FROM (SELECT 1 FROM s WHERE w GROUP BY {', '.join(self._keys)})"
+        )
+        return int(found["n"][0].as_py())
+
+    def keys_shown(self, page: Any) -> tuple[Any, dict[str, tuple[int | None, ...]]]:
+        """The keys as a page shows them."""
+        arrays, lengths = [], {}
+        for at, info in enumerate(self._infos):
+            shown, long = cut(restored(page[f"k{at}"], info.type), info.type)
+            arrays.append(shown)
+            if long is not None:
+                lengths[info.name] = tuple(n or None for n in long.tolist())
+        # A table may be grouped by one column twice: names of Arrow need not be different.
+        return pa.Table.from_arrays(arrays, names=self._names), lengths
+
+    def examples(self, page: Any) -> list[tuple[int, ...]]:
+        """The first rows of each group."""
+        examples: list[tuple[int, ...]] = [()] * page.num_rows
+        wanted = [min(count, _EXAMPLES) for count in page["n"].to_pylist()]
+        blocks: list[Block | None] = [None]
+        if self.is_large:
+            # Most groups have some of the first rows.
+            blocks = [*self._planner.source.blocks()[:1], None]
+        for block in blocks:
+            missing = [at for at, count in enumerate(wanted) if len(examples[at]) < count]
+            if missing:
+                for at, numbers in self._first_rows(page.take(missing), block):
+                    examples[at] = numbers
+        return examples
+
+    def _first_rows(self, page: Any, block: Block | None) -> Iterator[tuple[int, tuple[int, ...]]]:
+        found = self._aggregated(page, [], f"min({ROW}, {_EXAMPLES}) AS rows", block=block)
+        rows = restored(found["rows"], List(INT64))
+        numbers = self._planner.source.numbers(rows.flatten().to_numpy(), block).tolist()
+        end = 0
+        for group, count in zip(
+            found["g"].to_pylist(), rows.value_lengths().to_pylist(), strict=True
+        ):
+            start, end = end, end + count
+            yield group - self._order.start, tuple(sorted(numbers[start:end]))
+
+    def summary_of(self, info: ColumnInfo, page: Any, cache: AnswerCache) -> list[Summary]:
+        """A column in each group of the page."""
+        if is_binned(info.type):
+            bins = self._bins_of(info, cache)
+            self.edges[info.name] = bins.edges
+            return self._numbers(info, bins, page)
+        if info.role in ("text", "bool"):
+            return self._values(info, page)
+        found = self._aggregated(page, [info.name], "count(v) AS c, count(*) AS n")
+        rows = self._by_group(found, page)
+        return [Summary(info.name, "nulls", row["c"], row["n"] - row["c"]) for row in rows]
+
+    # ----------------------------------------------------------------------------------
+
+    def _numbers(self, info: ColumnInfo, bins: Bins, page: Any) -> list[Summary]:
+        if self.is_large and info.role == "number":
+            return self._estimated(info, bins, page)
+        rows = self._by_group(self._aggregated(page, [info.name], aggregates_sql(info)), page)
+        counts = [[0] * bins.count for _ in rows]
+        found = self._aggregated(page, [info.name], "count(*) AS n", bins.sql)
+        columns = (found[name].to_pylist() for name in ("g", "b", "n"))
+        for group, place, count in zip(*columns, strict=True):
+            if place >= 0:
+                counts[group - self._order.start][place] += count
+        kind = "time" if info.role == "time" else "number"
+        return [
+            summary_of_row(info, kind, row, tuple(count))
+            for row, count in zip(rows, counts, strict=True)
+        ]
+
+    def _estimated(self, info: ColumnInfo, bins: Bins, page: Any) -> list[Summary]:
+        """All of a column from what its bins have: one scan; quantiles are estimates."""
+        number = number_sql("v", info.type)
+        double = f"CAST({number} AS DOUBLE)"
+        finite = f"FILTER (WHERE abs({double}) < {SQUARE_MAX_SQL})"
+        found = self._aggregated(
+            page,
+            [info.name],
+            f"count(*) AS n, avg({double}) AS mean, var_pop({double}) {finite} AS spread, "
+            f"min({number}) AS low, max({number}) AS high",
+            bins.sql,
+        )
+        parts: list[dict[int, Part]] = [{} for _ in range(page.num_rows)]
+        names = ("g", "b", "n", "mean", "spread", "low", "high")
+        for group, place, *row in zip(*(found[name].to_pylist() for name in names), strict=True):
+            parts[group - self._order.start][place] = Part(*row)
+        return [summary_of_parts(info, one, bins.count) for one in parts]
+
+    def _values(self, info: ColumnInfo, page: Any) -> list[Summary]:
+        found = self._run(
+            page,
+            [info.name],
+            f"SELECT g, {shown_value('v', info.type)}, n, n AS m, v IS NULL AS is_null, nulls, "
+            "total FROM ("
+            "SELECT *, row_number() OVER (PARTITION BY g, v IS NULL ORDER BY n DESC, v) AS place, "
+            "coalesce(sum(n) FILTER (WHERE v IS NULL) OVER (PARTITION BY g), 0) AS nulls, "
+            "sum(n) OVER (PARTITION BY g) AS total "
+            "FROM (SELECT g, v, count(*) AS n FROM {rows} GROUP BY g, v)) "
+            f"WHERE place <= {_TOP} ORDER BY g, place",
+        )
+        tops: list[list[ValueCount]] = [[] for _ in range(page.num_rows)]
+        nulls = [0] * page.num_rows
+        counts = [0] * page.num_rows
+        columns = (found[name].to_pylist() for name in ("g", "is_null", "nulls", "total"))
+        values = value_counts(found, info.type)
+        for group, is_null, missing, total, value in zip(*columns, values, strict=True):
+            at = group - self._order.start
+            nulls[at], counts[at] = int(missing), int(total) - int(missing)
+            if not is_null:
+                tops[at].append(value)
+        return [
+            Summary(info.name, "values", counts[at], nulls[at], values=tuple(tops[at]))
+            for at in range(page.num_rows)
+        ]
+
+    def _bins_of(self, info: ColumnInfo, cache: AnswerCache) -> Bins:
+        found = ranges_of(self._planner, cache, self._selection, [info])[info.name]
+        return bins_of("v", info.type, found.low, found.high)
+
+    def _plan(self, names: Sequence[str] = ()) -> Plan:
+        return self._planner.plan(self._selection, [*self._names, *names])
+
+    def _aggregated(
+        self,
+        page: Any,
+        names: Sequence[str],
+        body: str,
+        place: str | None = None,
+        *,
+        block: Block | None = None,
+    ) -> Any:
+        """Aggregates of `v` by `g`, the number of the group; and by `b`, the number of a bin."""
+        bins, also = ("", "") if place is None else (f"{place} AS b, ", ", b")
+        if page.num_rows and page["total"][0].as_py() > _GROUPS_AT_ONCE:
+            sql = f"SELECT g, {bins}{body} FROM {{rows}} GROUP BY g{also}"
+            return self._run(page, names, sql, block)
+        keys = ", ".join(f"{key} AS k{at}" for at, key in enumerate(self._keys))
+        value = f", c{len(self._keys)} AS v" if names else ""
+        sql = (
+            f"SELECT p.g, a.* FROM (SELECT {', '.join(self._names_of_keys())}, {bins}{body} "
+            f"FROM (SELECT {keys}, {ROW}{value} FROM s WHERE w) "
+            f"GROUP BY {', '.join(self._names_of_keys())}{also}) a "
+            f"JOIN {self._page_name} p ON {self._same('a.k{0}')}"
+        )
+        return self._run(page, names, sql, block)
+
+    def _run(self, page: Any, names: Sequence[str], sql: str, block: Block | None = None) -> Any:
+        """A query; `{rows}` in it are the rows of the groups of the page: `g`, `v` and `ROW`."""
+        value = f", c{len(self._keys)} AS v" if names else ""
+        rows = (
+            f"(SELECT p.g, s.{ROW}{value} FROM s JOIN {self._page_name} p "
+            f"ON {self._same('s.c{0}')} WHERE s.w)"
+        )
+        relation = Relation("", (), {self._page_name: page.select([*self._names_of_keys(), "g"])})
+        return self._plan(names).run(sql.replace("{rows}", rows), block, more=relation)
+
+    def _names_of_keys(self) -> list[str]:
+        return [f"k{at}" for at in range(len(self._keys))]
+
+    def _same(self, key: str) -> str:
+        pairs = [f"{key.format(at)} IS NOT DISTINCT FROM p.k{at}" for at in range(len(self._keys))]
+        return " AND ".join(pairs)
+
+    def _by_group(self, found: Any, page: Any) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = [{}] * page.num_rows
+        for row in found.to_pylist():
+            rows[row["g"] - self._order.start] = row
+        return rows
+
+
+_GROUPS_AT_ONCE: Final = 2000
+"""With more groups only the rows of those on the page are looked at."""
