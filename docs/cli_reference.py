@@ -68,6 +68,7 @@ The codes of single errors are in [error-codes.md](error-codes.md).
 | `ARTSTORE_CACHE_DIR` | where the cache lies; else `artstore` in `XDG_CACHE_HOME` or `~/.cache` |
 | `ARTSTORE_JOBS` | as `--jobs`: requests at once, 1 to 256 |
 | `ARTSTORE_LIMIT_RATE` | as `--limit-rate`: bytes a second to and from the store |
+| `ARTSTORE_SERVE_TOKEN` | as `--token` of `art serve`, without a trace in lists of processes |
 | `ARTSTORE_TRUSTED_REFERENCES` | URLs below which a pull follows references that it else refuses |
 | `ARTSTORE_EXPERIMENTAL` | schemes of stores to allow although no test has seen them: `gs`, `az` |
 | `AWS_*`, `HTTPS_PROXY`, ... | how a bucket is reached: [use a bucket](../how-to/use-a-bucket.md) |

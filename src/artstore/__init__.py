@@ -50,11 +50,16 @@ if TYPE_CHECKING:
     from artstore.media.plotly import Plotly
     from artstore.media.scene import Object3D
     from artstore.media.video import Video
+    from artstore.tables.diffs.comparing import diff_tables
+    from artstore.tables.diffs.tablediff import TableDiff
     from artstore.tables.joined import JoinedTable
     from artstore.tables.partitioned import PartitionedTable
     from artstore.tables.table import Table
     from artstore.versions.entries import ArtifactEntry
     from artstore.versions.labels import ArtifactTTL
+
+    # The page lies above the package: who types a call of it knows that it takes anything.
+    show: Any
 
 __all__ = [
     "AlreadyExistsError",
@@ -89,12 +94,15 @@ __all__ = [
     "StorageError",
     "Store",
     "Table",
+    "TableDiff",
     "UnavailableError",
     "UnsupportedFormatError",
     "Video",
     "__version__",
+    "diff_tables",
     "log_artifact",
     "open_store",
+    "show",
     "sql",
     "use_artifact",
 ]
@@ -122,9 +130,12 @@ _HOMES = {
     "PushSummary": "artstore.logged",
     "Store": "artstore.api",
     "Table": "artstore.tables.table",
+    "TableDiff": "artstore.tables.diffs.tablediff",
     "Video": "artstore.media.video",
+    "diff_tables": "artstore.tables.diffs.comparing",
     "log_artifact": "artstore.defaultstore",
     "open_store": "artstore.api",
+    "show": "artstore.web.showing",
     "sql": "artstore.defaultstore",
     "use_artifact": "artstore.defaultstore",
 }

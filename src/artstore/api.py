@@ -74,6 +74,8 @@ class CollectionInfo(NamedTuple):
     size_bytes: int
     aliases: tuple[str, ...]
     updated: str
+    tags: tuple[str, ...] = ()
+    """Those of the newest version."""
 
 
 def open_store(
@@ -375,6 +377,20 @@ class Store(StoreUpkeep, StoreTables):
                 infos.append(_info(state))
         return infos
 
+    def collection_names(self, project: str | None = None) -> list[str]:
+        """The names of the artifacts of a project, sorted. Cost: one listing."""
+        return self._place().catalog.collections(project or self.project)
+
+    def collection(self, name: str) -> CollectionInfo:
+        """
+        One artifact and its newest version, as `collections` tells it. Cost: one scan.
+
+        Raises:
+            NotFoundError: `collection-not-found`.
+        """
+        parsed = self._parse(name)
+        return _info(self._place().catalog.state(parsed.project or self.project, parsed.name))
+
     def versions(self, name: str) -> list[VersionState]:
         """Every version of a name, deleted ones too, oldest first."""
         parsed = self._parse(name)
@@ -507,6 +523,7 @@ def _info(state: CollectionState) -> CollectionInfo:
         size_bytes=0 if latest is None else latest.size_bytes,
         aliases=tuple(sorted(state.aliases)),
         updated="" if latest is None else latest.created,
+        tags=() if latest is None else latest.tags,
     )
 
 

@@ -174,6 +174,8 @@ CODES: dict[str, str] = {
     "join-key-type": "The columns that tables are joined by are of types that are never equal.",
     "joined-table-damaged": "The description of a joined or partitioned table cannot be read.",
     "query-failed": "A query met a value it cannot take: a cast fails, a number is too large.",
+    "query-cancelled": "A query was stopped by whoever asked for it.",
+    "query-too-long": "A query took longer than it may here.",
     "sql-invalid": "A statement is no single SELECT over tables of a store.",
     # L6: filters and computed columns of tables
     "expression-invalid": "The text of a filter or computed column cannot be read.",
@@ -198,6 +200,25 @@ CODES: dict[str, str] = {
     "exchange-path-refused": "A file to import names a path out of its directory, or a link.",
     "exchange-column-unsupported": "A format cannot hold a column of a table, or needs one.",
     "export-target-exists": "Something stands where a table is to be written.",
+    "export-too-large": "Rows are more than one HTML file holds.",
+    # L9: the page
+    "page-not-found": "There is no page at that address.",
+    "request-invalid": "What a request brings is no form and no JSON object.",
+    "request-too-large": "A request brings more than the page takes.",
+    "method-refused": "An address takes no requests of that method.",
+    "address-refused": "A server was called by a name that is not its own.",
+    "address-in-use": "A server cannot listen at an address: it is taken, or not of this machine.",
+    "token-refused": "A server asks for a token, and it was not given.",
+    "origin-refused": "A change was asked for by something else than a page of the server.",
+    "writing-refused": "A server that only reads was asked to change something.",
+    "view-not-found": "A view that an address names is not kept by the server, or not saved.",
+    "view-invalid": "What is to be saved as a view is no address of a page, or has no title.",
+    "view-damaged": "A saved view is not what was written, or leads elsewhere than to a page.",
+    "content-changed": "A path does not hold the bytes of the digest that was asked for.",
+    "content-elsewhere": "An entry has no bytes here that a page could send.",
+    "frame-refused": "A file is not one that is shown in a frame of its own.",
+    "preview-damaged": "A file is not what its name says, or is cut short: it is not previewed.",
+    "preview-too-large": "A preview of a file would have to read more than one may.",
 }
 
 

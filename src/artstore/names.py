@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from artstore import limits
 from artstore.errors import InvalidInputError
 
 __all__ = [
+    "VIEW_TYPE",
     "ArtifactName",
     "check_alias",
     "check_collection_name",
@@ -27,6 +29,9 @@ __all__ = [
     "parse_artifact_name",
     "unescape_from_key",
 ]
+
+VIEW_TYPE: Final = "view"
+"""The type of saved views of the page, which lists of artifacts leave out."""
 
 _NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]*")
 _TAG = re.compile(r"[-\w]+( +[-\w]+)*")

@@ -188,3 +188,20 @@ class StoreUpkeep:
             return same and (not parsed.is_exact or candidate.version == version.version)
 
         return measure_usage(place.storage, place.catalog, is_meant)
+
+    def new_bytes(self, name: str) -> int:
+        """
+        What a version brought into the store: chunks, fragments and lists that nobody had before.
+
+        Raises:
+            NotFoundError: as `artifact`.
+            DamagedDataError: its list of files cannot be read.
+        Cost: reads its list of files, and the descriptions of its tables.
+        """
+        from artstore.upkeep.usage import measure_new
+
+        _, version = self._resolve(name)
+        if version.source is not None:
+            return 0
+        place = self._place()
+        return measure_new(place.storage, place.manifest(version), place.packs, version)

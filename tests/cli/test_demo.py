@@ -43,6 +43,8 @@ def test_the_commands_that_the_tour_ends_with_work(art: Art, tmp_path: Path) -> 
     told = art("demo", tmp_path / "to ur").out
     commands = [shlex.split(line) for line in told.splitlines() if " --store " in line]
     assert len(commands) >= 5
+    # The last one serves until it is stopped: tests/unit/web/ has that.
+    assert commands.pop()[-2:] == ["serve", "--open"]
     for program, *words in commands:
         assert program == "art"
         art(*words)

@@ -158,6 +158,22 @@ def test_verify_check_and_du(filled: Art) -> None:
     check("du", filled("du", "ds", "--json").json)
 
 
+def test_table_import_and_export(art: Art, home: Path) -> None:
+    (home / "work" / "rows.csv").write_text("id,label\n1,cat\n2,dog\n")
+    art("init", "store")
+    imported = art("table", "import", "pets/examples", "rows.csv", "--json").json
+    check("table import", imported)
+    assert (imported["name"], imported["sources"]) == ("pets:v0/examples", [])
+    assert imported["columns"] == [{"name": "id", "type": "int"}, {"name": "label", "type": "text"}]
+    exported = art("table", "export", "pets/examples", "out.csv", "--json").json
+    check("table export", exported)
+    assert (exported["name"], exported["row_count"]) == ("pets/examples", 2)
+    again = art("table", "import", "pets/again", "out.csv", "--json").json
+    check("table import", again)
+    assert again["sources"] == ["default/pets:v0/examples"]
+    check("table show", art("table", "show", "pets/examples", "--json").json)
+
+
 def test_cache(filled: Art) -> None:
     check("cache", filled("cache", "--json").json)
     check("cache prune", filled("cache", "prune", "0", "--json").json)

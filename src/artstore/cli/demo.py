@@ -301,6 +301,8 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
         "check --read-data",
     ):
         yield f"   {art} {words}"
+    yield "Or look at it in a browser:"
+    yield f"   {art} serve --open"
 
 
 @click.command("demo", cls=Command, examples=("art demo", "art demo tour", "art demo --json"))

@@ -18,6 +18,7 @@ from artstore.cli.records import (
 )
 from artstore.cli.session import Session
 from artstore.errors import NotFoundError
+from artstore.names import VIEW_TYPE
 from artstore.settings import DEFAULT_ORIGIN
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ __all__ = ["ls_command"]
     "what", metavar="[PROJECT | NAME | NAME:V]", required=False, shell_complete=complete_name
 )
 @click.argument("prefix", metavar="[PREFIX]", required=False)
-@click.option("-a", "--all", "with_deleted", is_flag=True, help="List deleted versions too.")
+@click.option(
+    "-a", "--all", "with_all", is_flag=True, help="List deleted versions and saved views too."
+)
 @shared_options
 @click.pass_obj
-def ls_command(
-    session: Session, *, what: str | None, prefix: str | None, with_deleted: bool
-) -> None:
+def ls_command(session: Session, *, what: str | None, prefix: str | None, with_all: bool) -> None:
     """
     List what there is, one level at a time.
 
@@ -45,9 +46,9 @@ def ls_command(
     same name, write the project with a slash behind it: 'art ls vision/'.
     """
     if what is None:
-        _list_artifacts(session, session.settings.project, with_projects=True)
+        _list_artifacts(session, session.settings.project, with_projects=True, with_all=with_all)
     elif what.endswith("/"):
-        _list_project(session, what.rstrip("/"))
+        _list_project(session, what.rstrip("/"), with_all=with_all)
     else:
         name = session.name(what)
         store = session.open_store()
@@ -58,13 +59,13 @@ def ls_command(
             versions = store.versions(what)
         except NotFoundError:
             if name.project is None and name.name in store.projects():
-                _list_artifacts(session, name.name, with_projects=False)
+                _list_artifacts(session, name.name, with_projects=False, with_all=with_all)
                 return
             raise
-        _list_versions(session, store, what, versions, with_deleted=with_deleted)
+        _list_versions(session, store, what, versions, with_deleted=with_all)
 
 
-def _list_project(session: Session, project: str) -> None:
+def _list_project(session: Session, project: str, *, with_all: bool) -> None:
     from artstore.names import check_project_name
 
     check_project_name(project)
@@ -80,10 +81,10 @@ def _list_project(session: Session, project: str) -> None:
             hint=f"close: {', '.join(near)}" if near else None,
             store=session.settings.url,
         )
-    _list_artifacts(session, project, with_projects=False)
+    _list_artifacts(session, project, with_projects=False, with_all=with_all)
 
 
-def _list_artifacts(session: Session, project: str, *, with_projects: bool) -> None:
+def _list_artifacts(session: Session, project: str, *, with_projects: bool, with_all: bool) -> None:
     store = session.open_store()
     try:
         projects = store.projects() if with_projects else []
@@ -93,6 +94,8 @@ def _list_artifacts(session: Session, project: str, *, with_projects: bool) -> N
         if error.code != "store-not-found" or session.settings.url_origin != DEFAULT_ORIGIN:
             raise
         projects, found = [], []
+    listed = found if with_all else [info for info in found if info.type != VIEW_TYPE]
+    hidden_count, found = len(found) - len(listed), listed
     value: dict[str, Any] = {
         "kind": "artifacts",
         "project": project,
@@ -105,6 +108,8 @@ def _list_artifacts(session: Session, project: str, *, with_projects: bool) -> N
     others = [name for name in projects if name != project]
     if others:
         session.output.note(f"other projects: {', '.join(others)}")
+    if hidden_count:
+        session.output.note(f"{count(hidden_count, 'saved view')} left out; --all lists them")
 
 
 def _artifact_lines(found: list[CollectionInfo], project: str) -> Iterator[str]:

@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
         "log": Listed("showing", "Show what happened to an artifact, newest first."),
         "cat": Listed("showing", "Write the bytes of one entry to stdout."),
         "diff": Listed("comparing", "Show what differs between two versions."),
+        "serve": Listed("serve", "Show the store in a browser."),
     },
     "Tables": {
         "table": Listed("table", "Show, query, join and compare the tables in versions."),

@@ -6,7 +6,6 @@ What a limit left out is always told, beside the rows or in them.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -220,15 +219,6 @@ def _texts(sheet: RowSheet, most_chars: int | None) -> Iterator[tuple[str, ...]]
         yield from zip(*columns, strict=True)
 
 
-def _cells(sheet: RowSheet) -> Iterator[tuple[Any, ...]]:
-    """Rows as values of JSON."""
-    from artstore.tables.diffs.plaincells import plain_cells
-
-    for rows in sheet.windows():
-        kinds = zip(rows.schema.types, rows.arrays, strict=True)
-        yield from zip(*(plain_cells(kind, array) for kind, array in kinds), strict=True)
-
-
 def _aligned(sheet: RowSheet) -> Iterator[str | bytes]:
     heads = [printable(name) for name in sheet.columns]
     kinds = map(str, sheet.reader.schema.only(sheet.columns).types)
@@ -243,38 +233,21 @@ def _aligned(sheet: RowSheet) -> Iterator[str | bytes]:
 
 
 def _json(sheet: RowSheet, head: Mapping[str, Any]) -> Iterator[str | bytes]:
-    opening = json.dumps(head, ensure_ascii=False)[:-1]
-    yield f'{opening}, "rows": ['
-    between = ""
-    for row in _cells(sheet):
-        value = dict(zip(sheet.columns, row, strict=True))
-        yield between + json.dumps(value, ensure_ascii=False)
-        between = ",\n"
-    yield "]}\n"
+    from artstore.tables.rowtexts import json_pieces
+
+    yield from json_pieces(head, sheet.columns, sheet.windows())
 
 
 def _json_lines(sheet: RowSheet) -> Iterator[str | bytes]:
-    for row in _cells(sheet):
-        yield json.dumps(dict(zip(sheet.columns, row, strict=True)), ensure_ascii=False) + "\n"
+    from artstore.tables.rowtexts import json_line_pieces
+
+    yield from json_line_pieces(sheet.columns, sheet.windows())
 
 
 def _csv(sheet: RowSheet) -> Iterator[str | bytes]:
-    yield ",".join(map(_csv_field, sheet.columns)) + "\n"
-    for row in _cells(sheet):
-        yield ",".join(map(_csv_field, row)) + "\n"
+    from artstore.tables.rowtexts import csv_pieces
 
-
-def _csv_field(cell: Any) -> str:
-    """A cell that is not there is empty, an empty text is `""`; lists and objects are JSON."""
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    text = json.dumps(cell, ensure_ascii=False) if isinstance(cell, (dict, list)) else str(cell)
-    if text and not set(text) & set(',"\r\n'):
-        return text
-    doubled = text.replace('"', '""')
-    return f'"{doubled}"'
+    yield from csv_pieces(sheet.columns, sheet.windows())
 
 
 def _markdown(sheet: RowSheet) -> Iterator[str | bytes]:

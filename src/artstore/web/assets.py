@@ -1,0 +1,148 @@
+"""
+Our own modules and style sheets: read once, served compressed, for ever under their digest.
+"""
+
+from __future__ import annotations
+
+import gzip
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from starlette.responses import Response
+
+from artstore.digest import digest_of
+from artstore.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from artstore.web.routing import Visit
+
+__all__ = ["Asset", "Assets", "serve_asset", "without_comments"]
+
+_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+}
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_DIGEST_CHARS: Final = 16
+
+
+class Asset(NamedTuple):
+    """One file of `static/`, as it is and compressed."""
+
+    data: bytes
+    packed: bytes
+    media_type: str
+    etag: str
+
+
+class Assets:
+    """
+    All of `static/`.
+
+    Their addresses begin with a digest of all of them, so that one module finds
+    another beside it (`import "./cells.js"`) by an address that never changes its meaning.
+    """
+
+    def __init__(self, root_path: str) -> None:
+        root = resources.files("artstore.web").joinpath("static")
+        self._assets = {name: _read(name, file) for name, file in sorted(_walk(root, ""))}
+        names = "".join(f"{name} {asset.etag}\n" for name, asset in self._assets.items())
+        self.digest = digest_of(names.encode()).hex()[:_DIGEST_CHARS]
+        self._prefix = f"{root_path}/static/{self.digest}/"
+
+    def names(self) -> list[str]:
+        """What there is."""
+        return list(self._assets)
+
+    def address(self, name: str) -> str:
+        """Where a file of `static/` is found. Raises KeyError: there is none of that name."""
+        self._assets[name]
+        return self._prefix + name
+
+    def get(self, name: str) -> tuple[Asset, bool]:
+        """
+        A file of `static/`, and whether its address never changes its meaning.
+
+        Raises:
+            NotFoundError: `page-not-found`.
+        """
+        plain = name.removeprefix(f"{self.digest}/")
+        asset = self._assets.get(plain)
+        if asset is None:
+            raise NotFoundError(f"there is no file {plain!r} of the page", code="page-not-found")
+        return asset, plain != name
+
+
+def serve_asset(visit: Visit) -> Response:
+    """The handler of /static/."""
+    asset, is_forever = visit.site.assets.get(visit.params["name"])
+    etag = f'"{asset.etag}"'
+    headers = {
+        "Cache-Control": _FOREVER
+        if is_forever or visit.query.get("d") == asset.etag
+        else "no-cache",
+        "ETag": etag,
+        "Vary": "Accept-Encoding",
+    }
+    if etag in visit.request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    data = asset.data
+    if asset.packed and "gzip" in visit.request.headers.get("accept-encoding", ""):
+        data, headers["Content-Encoding"] = asset.packed, "gzip"
+    return Response(data, headers=headers, media_type=asset.media_type)
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    for item in folder.iterdir():
+        if item.is_dir():
+            yield from _walk(item, f"{prefix}{item.name}/")
+        elif item.name.rpartition(".")[2] in _TYPES:
+            yield prefix + item.name, item
+
+
+def without_comments(text: str) -> str:
+    """
+    A script or style sheet without the comments that have lines of their own, and indentation.
+
+    What stands within backticks stays as it is. A fifth less to send, and no syntax to know.
+    """
+    kept: list[str] = []
+    is_comment = is_template = False
+    for line in text.splitlines():
+        if is_template:
+            kept.append(line)
+        else:
+            bare, is_comment = _behind_comments(line.strip(), is_comment)
+            if not bare:
+                continue
+            kept.append(bare)
+        is_template ^= line.count("`") % 2 == 1
+    return "\n".join(kept) + "\n"
+
+
+def _behind_comments(line: str, is_comment: bool) -> tuple[str, bool]:  # noqa: FBT001 - private
+    """What is left of a line behind the comments that it begins with; whether one goes on."""
+    while is_comment or line.startswith("/*"):
+        _, end, line = line.partition("*/")
+        if not end:
+            return "", True
+        is_comment, line = False, line.lstrip()
+    return "" if line.startswith("//") else line, False
+
+
+def _read(name: str, file: Traversable) -> Asset:
+    data = file.read_bytes()
+    if name.endswith((".js", ".css")):
+        data = without_comments(data.decode("utf-8")).encode("utf-8")
+    packed = gzip.compress(data, mtime=0)
+    return Asset(
+        data,
+        packed if len(packed) < len(data) else b"",
+        _TYPES[name.rpartition(".")[2]],
+        digest_of(data).hex()[:_DIGEST_CHARS],
+    )

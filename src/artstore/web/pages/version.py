@@ -1,0 +1,249 @@
+"""
+One version: what it says of itself, what is in it, and, where that is allowed, changes to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from artstore.errors import InvalidInputError, NotFoundError
+from artstore.manifests.entry import TABLE
+from artstore.media.kinds import KINDS
+from artstore.versions.values import JOINED_SUFFIX, PARTITIONED_SUFFIX, TABLE_SUFFIX
+from artstore.web.listing import new_bytes
+from artstore.web.previews.jsontree import read_tree
+from artstore.web.previews.markdown import markdown_html
+from artstore.web.previews.visible import visible
+from artstore.web.records import version_record
+from artstore.web.routing import Answer, Page, Visit
+
+if TYPE_CHECKING:
+    from artstore.api import LoggedArtifact, VersionState
+
+__all__ = ["PAGES", "change_version", "show_version"]
+
+_LOOKED_AT: Final = 20_000
+"""Of longer lists of files only the beginning is searched for tables and media."""
+_VALUES_MAX: Final = 200
+_MARKDOWN_CHARS: Final = 100_000
+_PARTS_OF_JOINED: Final = ".joined/"
+_MEDIA_FOLDER: Final = "media/"
+_HEADING: Final = re.compile("<(/?)h([1-6])>")
+_READABLE: Final = ((JOINED_SUFFIX, "joined table"), (PARTITIONED_SUFFIX, "partitioned table"))
+
+
+def show_version(visit: Visit) -> Answer:
+    """
+    Facts, metadata, description, and the tables and media values of a version.
+
+    Raises:
+        NotFoundError: `collection-not-found`, `version-not-found`, `version-deleted`, ...
+    Cost: reads the list of files, 20,000 entries at most, and the log of the collection.
+    """
+    artifact = visit.version()
+    name = artifact.collection.qualified_name
+    states = visit.site.store.versions(name)
+    contents = _looked_through(artifact)
+    own, before, after = _neighbours(states, artifact.version)
+    ttl = artifact.ttl
+    value = {
+        **version_record(artifact),
+        "created_by": own.by,
+        "new_bytes": new_bytes(visit.site, name, [own])[0],
+        "ttl_seconds": int(ttl.total_seconds()) if isinstance(ttl, timedelta) else None,
+        "previous": before,
+        "next": after,
+        "entries": {
+            "count": own.entry_count,
+            "by_kind": contents.kinds,
+            "is_whole": contents.is_whole,
+        },
+        "values": contents.values,
+        "usage": _usage(artifact, contents.values),
+    }
+    shown = {} if visit.is_api else _shown(visit, artifact, contents.values)
+    return Answer("version.html", value, shown=shown)
+
+
+def change_version(visit: Visit) -> Response:
+    """
+    Change what a version says of itself; delete or restore it.
+
+    Fields: `add_alias`, `remove_alias`, `add_tag`, `remove_tag` (each as often as wanted),
+    `description`, `delete` with `force`, `restore`.
+
+    Raises:
+        InvalidInputError: `request-invalid`, `name-invalid`.
+        StateError: `version-aliased`, `version-pinned`: deleted only with `force`.
+        ConflictError: `content-vanished`: gone for good.
+    """
+    store, params, form = visit.site.store, visit.params, visit.form()
+    project, collection = params["project"], params["collection"]
+    listed = visit.link("collection", project=project, collection=collection)
+    if "restore" in form:
+        store.restore(f"{project}/{collection}:{params['version']}")
+        artifact = visit.version()
+        return visit.done(listed, version_record(artifact))
+    # By its number from here on: an alias may be moved meanwhile, by this very request too.
+    exact = visit.version().qualified_name
+    if "delete" in form:
+        store.delete(exact, force="force" in form)
+        return visit.done(listed, {"deleted": exact})
+    changes = {name: _words(form.getlist(name)) for name in _LABELS}
+    if not any(changes.values()) and "description" not in form:
+        raise InvalidInputError(
+            "the request says nothing that is to be changed",
+            code="request-invalid",
+            hint=f"its fields are {', '.join(_LABELS)}, description, delete, force, restore",
+        )
+    if changes["add_alias"] or changes["remove_alias"]:
+        store.set_aliases(exact, changes["add_alias"], changes["remove_alias"])
+    if changes["add_tag"] or changes["remove_tag"]:
+        store.set_tags(exact, changes["add_tag"], changes["remove_tag"])
+    artifact = store.artifact(exact)
+    if "description" in form:
+        # Forms end lines as the internet does.
+        artifact.description = form["description"].replace("\r\n", "\n") or None
+        artifact.save()
+    address = visit.link(
+        "version", project=project, collection=collection, version=artifact.version
+    )
+    return visit.done(address, version_record(artifact))
+
+
+_LABELS: Final = ("add_alias", "remove_alias", "add_tag", "remove_tag")
+
+
+def _words(texts: list[str]) -> list[str]:
+    return [text.strip() for text in texts if text.strip()]
+
+
+class _Contents(NamedTuple):
+    kinds: dict[str, int]
+    values: list[dict[str, str]]
+    is_whole: bool
+
+
+def _looked_through(artifact: LoggedArtifact) -> _Contents:
+    kinds: Counter[str] = Counter()
+    values: list[dict[str, str]] = []
+    entries = artifact.entries()
+    for entry in islice(entries, _LOOKED_AT):
+        kinds[entry.kind] += 1
+        values += _value_at(entry.path, is_table=entry.kind == TABLE)
+    is_whole = next(iter(entries), None) is None and len(values) <= _VALUES_MAX
+    return _Contents(dict(sorted(kinds.items())), values[:_VALUES_MAX], is_whole)
+
+
+def _value_at(path: str, *, is_table: bool) -> Iterator[dict[str, str]]:
+    """The table or media value that an entry is the description of, if it is one."""
+    if is_table:
+        if _PARTS_OF_JOINED not in path:
+            yield {"name": path.removesuffix(TABLE_SUFFIX), "path": path, "kind": "table"}
+        return
+    for suffix, kind in _READABLE:
+        if path.endswith(suffix):
+            yield {"name": path.removesuffix(suffix), "path": path, "kind": kind}
+            return
+    # Files of cells lie in a folder of their own: they are no values by themselves.
+    if path.endswith(".json") and not path.startswith(_MEDIA_FOLDER):
+        for media in KINDS:
+            if path.endswith(media.suffix):
+                kind = media.type_name.removesuffix("-file")
+                yield {"name": path.removesuffix(media.suffix), "path": path, "kind": kind}
+                return
+
+
+def _neighbours(
+    states: list[VersionState], version: str
+) -> tuple[VersionState, str | None, str | None]:
+    live = [state for state in states if state.is_live]
+    numbers = [f"v{state.version}" for state in live]
+    if version not in numbers:
+        # It was deleted while the page was made.
+        raise NotFoundError(f"{version} was deleted just now", code="version-deleted")
+    at = numbers.index(version)
+    before = numbers[at - 1] if at else None
+    after = numbers[at + 1] if at + 1 < len(numbers) else None
+    return live[at], before, after
+
+
+def _usage(artifact: LoggedArtifact, values: list[dict[str, str]]) -> dict[str, str]:
+    """What to write to get at it."""
+    name = artifact.qualified_name
+    lines = [
+        "import artstore as art",
+        "",
+        f"version = art.use_artifact({json.dumps(name)})",
+        "directory = version.download()",
+    ]
+    shell = [f"art pull {shlex.quote(name)} {shlex.quote(artifact.collection.name)}"]
+    tables = [value["name"] for value in values if value["kind"].endswith("table")]
+    if tables:
+        table = visible(tables[0], lines=False)
+        lines += ["", f"table = version.get({json.dumps(table, ensure_ascii=False)})"]
+        shell.append(f"art table show {shlex.quote(f'{name}/{table}')}")
+    return {"python": "\n".join(lines) + "\n", "shell": "\n".join(shell) + "\n"}
+
+
+def _shown(visit: Visit, artifact: LoggedArtifact, values: list[dict[str, str]]) -> dict[str, Any]:
+    params = {"project": artifact.project, "collection": artifact.collection.name}
+    here = {**params, "version": artifact.version}
+    description = artifact.description or ""
+    tree = read_tree(json.dumps(artifact.metadata, ensure_ascii=False), is_whole=True)
+    links = [
+        visit.link("table", **here, path=value["name"])
+        if value["kind"].endswith("table") and visit.site.routes.has("table")
+        else visit.link("files", **here, path=value["path"])
+        for value in values
+    ]
+    return {
+        "here": here,
+        "params": params,
+        "linked_values": list(zip(values, links, strict=True)),
+        "metadata_tree": tree[0] if tree is not None and artifact.metadata else None,
+        "description_html": _description_html(description),
+        "description_text": description,
+        "own_aliases": [alias for alias in artifact.aliases if alias != "latest"],
+        "source_link": _source_link(visit, artifact),
+    }
+
+
+def _description_html(text: str) -> Markup | None:
+    if not text or len(text) > _MARKDOWN_CHARS:
+        return None
+    html = _HEADING.sub(_lower, markdown_html(visible(text)))
+    return Markup(html)  # noqa: S704 - made without tags of its author
+
+
+def _lower(match: re.Match[str]) -> str:
+    """A heading below that of the section: a page has one of the first level."""
+    return f"<{match[1]}h{min(6, int(match[2]) + 2)}>"
+
+
+def _source_link(visit: Visit, artifact: LoggedArtifact) -> str | None:
+    if not artifact.is_link:
+        return None
+    return visit.link(
+        "version",
+        project=artifact.source_project,
+        collection=artifact.source_collection,
+        version=artifact.source_version,
+    )
+
+
+_PATH: Final = "/p/{project}/c/{collection}/{version}"
+PAGES: Final = (
+    Page(_PATH, show_version, "version"),
+    Page(_PATH, change_version, "change-version", methods=("POST",)),
+)

@@ -1,0 +1,42 @@
+// @ts-check
+import { h } from "../dom.js";
+import { addOverlay, hasOverlay } from "../overlays.js";
+
+const SIDES = [64, 128, 256, 512];
+const LARGE = [720, 480];
+
+/** @type {import("./registry.js").Renderer} */
+export const image = {
+  name: "image",
+  label: "Picture",
+  kinds: ["image"],
+  width: 110,
+  height: 60,
+  draw: (cell, context) => {
+    if (cell.$ !== "image" || !cell.src) return h("span", { class: "quiet" }, cell.caption ?? "a picture that lies elsewhere");
+    const natural = [cell.width ?? 1, cell.height ?? 1];
+    const [maxWidth, maxHeight] = context.enlarged ? LARGE : [4 * context.height, context.height - 8];
+    const scale = Math.min(maxWidth / natural[0], maxHeight / natural[1], context.enlarged ? Math.max(1, 320 / Math.max(...natural)) : Infinity);
+    const [width, height] = natural.map((side) => Math.max(Math.round(side * scale), 1));
+    const side = SIDES.find((one) => one >= Math.max(width, height) * Math.min(devicePixelRatio, 2)) ?? 512;
+    // A thumbnail of a picture that is small already would be made for nothing.
+    const isSmall = context.enlarged || !cell.thumb || (Math.max(...natural) <= 64 && /[?&]d=/.test(cell.src) && /\.(png|jpe?g|webp|gif)\?/i.test(cell.src));
+    const picture = h("span", { class: "picture" });
+    const img = h("img", {
+      src: isSmall ? cell.src : `${cell.thumb}&size=${side}`,
+      alt: cell.caption ?? "image",
+      width,
+      height,
+      loading: context.enlarged ? "eager" : "lazy",
+      decoding: "async",
+      class: scale >= 2 ? "pixelated" : null,
+    });
+    img.addEventListener("error", () => picture.replaceChildren(h("span", { class: "quiet" }, "cannot be shown")));
+    picture.append(img);
+    Object.assign(picture.style, { width: `${width}px`, height: `${height}px` });
+    if (hasOverlay(cell)) addOverlay(picture, cell, width, height, context.enlarged);
+    if (!context.enlarged) return picture;
+    const told = [cell.caption, cell.width ? `${cell.width} × ${cell.height}` : null].filter(Boolean).join(" · ");
+    return h("figure", null, picture, h("figcaption", null, told, " ", h("a", { href: cell.src, target: "_blank", rel: "noopener" }, "original")));
+  },
+};

@@ -1,0 +1,34 @@
+// What every page has: the switch between light and dark.
+
+const NEXT = { system: "light", light: "dark", dark: "system" };
+const root = document.documentElement;
+
+function current() {
+  return root.dataset.theme ?? "system";
+}
+
+function choose(theme) {
+  if (theme === "system") {
+    delete root.dataset.theme;
+  } else {
+    root.dataset.theme = theme;
+  }
+  try {
+    localStorage.setItem("artstore-theme", theme);
+  } catch {
+    // Storage may be switched off: the choice then lasts as long as the page.
+  }
+  document.dispatchEvent(new CustomEvent("artstore-theme", { detail: theme }));
+}
+
+for (const button of document.querySelectorAll("[data-theme-switch]")) {
+  const tell = () => {
+    button.textContent = `Theme: ${current()}`;
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    choose(NEXT[current()]);
+    tell();
+  });
+  tell();
+}

@@ -1,0 +1,150 @@
+// @ts-check
+// The view of a table as a query string, and back; the server reads and writes the same parts.
+
+/**
+ * @typedef {Object} State
+ * @property {string[]} where
+ * @property {{column: string, descending: boolean}[]} sort
+ * @property {[string, string][]} compute
+ * @property {string[]} group
+ * @property {number} start
+ * @property {number|null} row
+ * @property {string[]|null} columns
+ * @property {string[]} pins
+ * @property {Record<string, number>} widths
+ * @property {Record<string, string>} renderers
+ * @property {string} mode
+ * @property {number|null} size
+ * @property {string[]} hiddenLayers
+ * @property {string[]} hiddenClasses
+ * @property {Record<string, number>} scores
+ * @property {number|null} opacity
+ * @property {[string, string][]} others parts that other modules of the page read
+ */
+
+/**
+ * Values by names of users: nothing is found that nobody put there, neither `constructor` nor `__proto__`.
+ * @param {...Record<string, any>} parts
+ * @returns {Record<string, any>}
+ */
+export function named(...parts) {
+  return Object.assign(Object.create(null), ...parts);
+}
+
+/** @returns {State} */
+export function emptyState() {
+  return {
+    where: [],
+    sort: [],
+    compute: [],
+    group: [],
+    start: 0,
+    row: null,
+    columns: null,
+    pins: [],
+    widths: named(),
+    renderers: named(),
+    mode: "rows",
+    size: null,
+    hiddenLayers: [],
+    hiddenClasses: [],
+    scores: named(),
+    opacity: null,
+    others: [],
+  };
+}
+
+/** @param {string} text @returns {[string, string]} */
+function split(text) {
+  const at = text.lastIndexOf(":");
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** @type {Record<string, (state: State, text: string) => void>} */
+const READ = {
+  where: (state, text) => state.where.push(text),
+  sort: (state, text) =>
+    state.sort.push({ column: text.slice(text.indexOf(":") + 1), descending: text.startsWith("desc:") }),
+  compute: (state, text) => {
+    const found = /^((?:[^\\=]|\\[^])*)=([^]*)$/.exec(text);
+    if (found) state.compute.push([found[1].replace(/\\([^])/g, "$1"), found[2]]);
+  },
+  group: (state, text) => state.group.push(text),
+  start: (state, text) => (state.start = Number(text)),
+  row: (state, text) => (state.row = Number(text)),
+  columns: (state, text) => (state.columns = JSON.parse(text)),
+  pin: (state, text) => state.pins.push(text),
+  width: (state, text) => (state.widths[split(text)[0]] = Number(split(text)[1])),
+  render: (state, text) => (state.renderers[split(text)[0]] = split(text)[1]),
+  mode: (state, text) => (state.mode = text),
+  size: (state, text) => (state.size = Number(text)),
+  "hide-layer": (state, text) => state.hiddenLayers.push(text),
+  "hide-class": (state, text) => state.hiddenClasses.push(text),
+  score: (state, text) => (state.scores[split(text)[0]] = Number(split(text)[1])),
+  opacity: (state, text) => (state.opacity = Number(text)),
+};
+
+/**
+ * The state that a query string tells, as the server wrote it.
+ * @param {string} query
+ * @returns {State}
+ */
+export function parse(query) {
+  const state = emptyState();
+  for (const [name, text] of new URLSearchParams(query)) {
+    const read = Object.hasOwn(READ, name) ? READ[name] : null;
+    try {
+      if (read) read(state, text);
+      else if (name !== "view") state.others.push([name, text]);
+    } catch {
+      // The server told of a part that cannot be read.
+    }
+  }
+  return state;
+}
+
+/**
+ * @param {State} state
+ * @returns {[string, string][]}
+ */
+export function selectionPairs(state) {
+  return [
+    ...state.where.map((text) => /** @type {[string, string]} */ (["where", text])),
+    ...state.sort.map((key) => /** @type {[string, string]} */ (["sort", `${key.descending ? "desc" : "asc"}:${key.column}`])),
+    ...state.compute.map(([name, text]) => /** @type {[string, string]} */ (["compute", `${name.replace(/[\\=]/g, "\\$&")}=${text}`])),
+  ];
+}
+
+/**
+ * @param {State} state
+ * @returns {string} without `?`
+ */
+export function queryOf(state) {
+  /** @type {[string, any][]} */
+  const pairs = [...selectionPairs(state), ...state.group.map((name) => ["group", name])];
+  if (state.start) pairs.push(["start", Math.round(state.start)]);
+  if (state.row !== null) pairs.push(["row", state.row]);
+  if (state.columns) pairs.push(["columns", JSON.stringify(state.columns)]);
+  pairs.push(...state.pins.map((name) => ["pin", name]));
+  pairs.push(...Object.entries(state.widths).map(([name, width]) => ["width", `${name}:${Math.round(width)}`]));
+  pairs.push(...Object.entries(state.renderers).map(([name, renderer]) => ["render", `${name}:${renderer}`]));
+  if (state.mode !== "rows") pairs.push(["mode", state.mode]);
+  if (state.size !== null) pairs.push(["size", state.size]);
+  pairs.push(...state.hiddenLayers.map((name) => ["hide-layer", name]));
+  pairs.push(...state.hiddenClasses.map((name) => ["hide-class", name]));
+  pairs.push(...Object.entries(state.scores).map(([name, least]) => ["score", `${name}:${least}`]));
+  if (state.opacity !== null) pairs.push(["opacity", state.opacity]);
+  pairs.push(...state.others);
+  return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%3A/g, ":")}`).join("&");
+}
+
+/**
+ * Columns as the table has them, but pictures beyond the first eight right behind the first one: where a
+ * joined table has them they would be seen by nobody. The server's page has the same order.
+ * @param {import("./cells/registry.js").Column[]} columns
+ */
+export function usualOrder(columns) {
+  const late = columns.filter((column, at) => at >= 8 && column.role === "media");
+  const rest = columns.filter((column) => !late.includes(column));
+  return [...rest.slice(0, 1), ...late, ...rest.slice(1)].map((column) => column.name);
+}

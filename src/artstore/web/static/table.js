@@ -1,0 +1,402 @@
+// @ts-check
+// The page of a table: takes the place of what the server painted, and keeps the view in the address.
+
+import { Api } from "./api.js";
+import { openColumnList, openColumnMenu } from "./columnmenu.js";
+import { equals } from "./conditions.js";
+import { byId, debounced, grouped, h } from "./dom.js";
+import { openExportMenu } from "./exporting.js";
+import { FilterBox } from "./filterbox.js";
+import { Grid } from "./grid.js";
+import { GroupView } from "./groupview.js";
+import { overlayMenu } from "./overlaymenu.js";
+import { seen, takeOverlays } from "./overlays.js";
+import { ask, help, openPopup } from "./popup.js";
+import { Questions } from "./questions.js";
+import { RowPanel } from "./rowpanel.js";
+import { named, parse, queryOf, selectionPairs, usualOrder } from "./state.js";
+import { Windows } from "./windows.js";
+
+const ADDRESS_MAX = 6000;
+
+/** @typedef {import("./state.js").State} State */
+
+class TablePage {
+  /** @param {any} data what the server put into the page */
+  constructor(data) {
+    this.name = data.table.table;
+    this.links = data.links;
+    this.api = new Api(data.links);
+    this.state = parse(data.query);
+    /** @type {import("./cells/registry.js").Column[]} */
+    this.columns = data.table.columns;
+    this.questions = new Questions(this, data.table.facets);
+    this.placeholder = "guess != truth";
+    const texts = this.columns.filter((column) => column.role === "number");
+    if (!this.columns.some((column) => column.name === "guess") && texts.length) this.placeholder = `${texts[0].name} > 0`;
+    this.windows = new Windows(this.api, { changed: () => this.arrived(), failed: (error) => this.fail(error), counted: () => this.count() });
+    this.windows.begin(data.table.window, this.state);
+    takeOverlays(this.state);
+    this.host = byId("table-grid");
+    this.gridHost = h("div", { class: "grid-host" });
+    this.groupHost = h("div", { class: "group-host", hidden: true });
+    this.host.append(this.gridHost, this.groupHost);
+    this.filter = new FilterBox(byId("table-filter"), this);
+    this.grid = new Grid(this.gridHost, this);
+    this.groups = new GroupView(this.groupHost, this);
+    this.panel = new RowPanel(this);
+    /** Set by saving.js, which only pages of a server that may write have. @type {any} */
+    this.saving = null;
+    this.tools();
+    byId("table-first").remove();
+    byId("table-pages").remove();
+    this.host.hidden = false;
+    this.saveSoon = debounced(() => this.save(false), 250);
+    this.fit();
+    addEventListener("resize", () => this.fit());
+    addEventListener("popstate", () => this.restore());
+    document.addEventListener("keydown", (event) => this.pressed(event));
+    seen.changed = () => (this.overlayButton.hidden = !seen.layers.size);
+    this.overlayButton.hidden = !seen.layers.size;
+    const failed = data.error;
+    if (failed) {
+      // The server shows all rows where a condition cannot be used: so does the state.
+      const at = /^where:(\d+)$/.exec(failed.part ?? "")?.[1];
+      const text = at === undefined ? null : this.state.where[Number(at)];
+      this.state = { ...this.state, where: [], sort: [], compute: [], group: [] };
+      this.windows.begin(data.table.window, this.state);
+      byId("table-error").replaceChildren();
+      this.filter.fail(Object.assign(new Error(failed.message), { position: failed.position ?? null, hint: failed.hint }), text);
+    }
+    this.show(data.table.groups);
+    if (this.state.start) this.grid.goTo(this.state.start);
+    if (this.state.row !== null) this.openNumber(this.state.row);
+  }
+
+  /** The page is as high as the window: only the rows scroll. */
+  fit() {
+    const top = this.host.getBoundingClientRect().top + scrollY;
+    this.host.style.height = `${Math.max(innerHeight - top - 12, 320)}px`;
+  }
+
+  tools() {
+    /** @param {string} name @param {(anchor: HTMLElement) => void} run @param {Record<string, any>} [props] */
+    const button = (name, run, props) => h("button", { type: "button", class: "tool", onclick: (/** @type {MouseEvent} */ event) => run(/** @type {HTMLElement} */ (event.currentTarget)), ...props }, name);
+    this.groupChoice = h("select", { "aria-label": "Group by", onchange: () => this.change({ group: this.groupChoice.value ? [this.groupChoice.value] : [], start: 0 }, true) });
+    this.overlayButton = button("Boxes and masks", (anchor) => openPopup(anchor, overlayMenu(this)), { hidden: true });
+    byId("table-tools").replaceChildren(
+      h("label", { class: "tool-label" }, "Group by ", this.groupChoice),
+      button("Columns", (anchor) => openColumnList(this, anchor), { "aria-haspopup": "dialog" }),
+      this.overlayButton,
+      button("Go to row", () => this.askRow()),
+      this.links.export ? button("Export", (anchor) => openExportMenu(this, anchor), { "aria-haspopup": "menu" }) : "",
+      button("?", () => help(), { "aria-label": "Keys", title: "Keys" }),
+    );
+  }
+
+  /** @param {any} [groups] what the page brought */
+  show(groups) {
+    const isGrouped = this.state.group.length > 0;
+    this.gridHost.hidden = isGrouped;
+    this.groupHost.hidden = !isGrouped;
+    const names = this.columns.filter((column) => ["text", "number", "bool", "time"].includes(column.role)).map((column) => column.name);
+    this.groupChoice.replaceChildren(h("option", { value: "" }, "nothing"), ...names.map((name) => h("option", { value: name, selected: this.state.group[0] === name }, name)));
+    if (this.state.group.length > 1) this.groupChoice.append(h("option", { value: this.state.group[0], selected: true }, this.state.group.join(" · ")));
+    this.filter.show();
+    if (isGrouped) this.groups.show(groups);
+    else {
+      this.grid.layout();
+      this.count();
+    }
+    this.fit();
+  }
+
+  // What others ask of the page.
+
+  /** @returns {string[]} */
+  shownNames() {
+    const known = usualOrder(this.columns);
+    const names = this.state.columns ? this.state.columns.filter((name) => known.includes(name)) : known;
+    const pins = this.state.pins.filter((name) => names.includes(name));
+    return [...pins, ...names.filter((name) => !pins.includes(name))];
+  }
+
+  shownColumns() {
+    const byName = new Map(this.columns.map((column) => [column.name, column]));
+    return this.shownNames().map((name) => byName.get(name));
+  }
+
+  /** @param {string} name */
+  columnNamed(name) {
+    return this.columns.find((column) => column.name === name);
+  }
+
+  /** @param {string} name */
+  orderOf(name) {
+    const at = this.state.sort.findIndex((key) => key.column === name);
+    return at < 0 ? null : { descending: this.state.sort[at].descending, rank: at + 1 };
+  }
+
+  /** @param {string} name @returns {[number, number]|null} */
+  rangeOf(name) {
+    const edges = this.questions.facets.get(name)?.edges ?? [];
+    const [low, high] = [edges[0], edges[edges.length - 1]];
+    return typeof low === "number" && typeof high === "number" ? [low, high] : null;
+  }
+
+  /** @param {string} name */
+  facetMark(name) {
+    return this.questions.facetCounts.get(name) ?? 0;
+  }
+
+  // Changes of the view.
+
+  /**
+   * @param {Partial<State>} part
+   * @param {boolean} isStep whether the button for the page before leads back to what was
+   * @param {boolean} [isOnlyLook] nothing has to be drawn anew
+   */
+  change(part, isStep, isOnlyLook = false) {
+    const before = this.state;
+    this.state = { ...before, ...part };
+    if (isStep) this.save(true);
+    else this.saveSoon();
+    if (!isOnlyLook) this.apply(before);
+  }
+
+  /** @param {State} before */
+  apply(before) {
+    const isSame = JSON.stringify(selectionPairs(before)) === JSON.stringify(selectionPairs(this.state));
+    if (!isSame) {
+      this.api.renew();
+      this.windows.select(this.state);
+      this.panel.forget();
+      this.questions.forget();
+      this.grid.active.place = -1;
+      this.filter.error.hidden = true;
+      if (before.compute !== this.state.compute) this.columns = this.withComputed();
+    }
+    this.show();
+    if (!isSame && !this.state.group.length) this.grid.goTo(this.state.start);
+  }
+
+  withComputed() {
+    const stored = this.columns.filter((column) => !column.computed);
+    const known = new Map(this.columns.filter((column) => column.computed).map((column) => [column.name, column]));
+    return [...stored, ...this.state.compute.map(([name]) => known.get(name) ?? { name, type: "computed", role: "other", kind: "any", computed: true })];
+  }
+
+  /** @param {boolean} isStep */
+  async save(isStep) {
+    let query = queryOf(this.state);
+    if (query.length > ADDRESS_MAX) {
+      const state = this.state;
+      try {
+        query = `view=${await this.api.keep(query)}`;
+      } catch (error) {
+        this.fail(error);
+        return;
+      }
+      if (state !== this.state) return;
+    }
+    const address = query ? `${this.links.page}?${query}` : this.links.page;
+    if (address === location.pathname + location.search) return;
+    // The long state itself, since the address has only its id.
+    const kept = { query: queryOf(this.state) };
+    if (isStep) history.pushState(kept, "", address);
+    else history.replaceState(kept, "", address);
+  }
+
+  restore() {
+    const before = this.state;
+    this.state = parse(history.state?.query ?? location.search);
+    takeOverlays(this.state);
+    this.apply(before);
+    if (this.state.row !== null) this.openNumber(this.state.row);
+    else if (this.panel.isOpen) this.panel.dialog.close();
+  }
+
+  /** @param {string} text @param {boolean} [isTyped] */
+  async addCondition(text, isTyped = false) {
+    if (this.state.where.includes(text)) {
+      this.filter.taken();
+      return;
+    }
+    if (isTyped) {
+      // What cannot be used never becomes a part of the view.
+      const found = await this.questions.check({ ...this.state, where: [text], sort: [] }, text);
+      if (!found) return;
+      this.filter.taken();
+    }
+    this.change({ where: [...this.state.where, text], start: 0 }, true);
+  }
+
+  /** @param {number} at */
+  removeCondition(at) {
+    this.change({ where: this.state.where.filter((_, index) => index !== at), start: 0 }, true);
+  }
+
+  /** @param {string} name @param {any} value @param {boolean} negated */
+  filterByValue(name, value, negated) {
+    const condition = equals(name, value, negated);
+    if (condition) this.addCondition(condition);
+  }
+
+  /** @param {string[]} conditions */
+  openGroup(conditions) {
+    const where = [...new Set([...this.state.where, ...conditions])];
+    this.change({ where, group: [], start: 0 }, true);
+  }
+
+  /** @param {string} name @param {boolean} isMore whether to sort by it after the others */
+  toggleSort(name, isMore) {
+    if (!["number", "text", "bool", "time"].includes(this.columnNamed(name)?.role ?? "")) return;
+    const now = this.orderOf(name);
+    const rest = isMore ? this.state.sort.filter((key) => key.column !== name) : [];
+    if (now?.descending) this.change({ sort: rest, start: 0 }, true);
+    else this.change({ sort: [...rest, { column: name, descending: now !== null }], start: 0 }, true);
+  }
+
+  /** @param {string} name @param {boolean} descending */
+  sortBy(name, descending) {
+    this.change({ sort: [{ column: name, descending }], start: 0 }, true);
+  }
+
+  /** @param {string[]} names */
+  setColumns(names) {
+    this.change({ columns: names }, true);
+  }
+
+  /** @param {string} name @param {number} by */
+  moveColumn(name, by) {
+    const names = this.shownNames();
+    const at = names.indexOf(name);
+    const to = at + by;
+    if (to < 0 || to >= names.length) return;
+    [names[at], names[to]] = [names[to], names[at]];
+    this.change({ columns: names, pins: names.filter((one) => this.state.pins.includes(one)) }, true);
+  }
+
+  /** @param {string} name @param {number} width */
+  setWidth(name, width) {
+    this.change({ widths: named(this.state.widths, { [name]: width }) }, false);
+  }
+
+  /** @param {string} name @param {string} text */
+  async addComputed(name, text) {
+    const compute = [...this.state.compute.filter(([other]) => other !== name), /** @type {[string, string]} */ ([name, text])];
+    const found = await this.questions.check({ ...this.state, compute, where: [], sort: [] }, null);
+    if (!found) return;
+    this.columns = found;
+    const columns = this.state.columns ? [...this.state.columns, name] : null;
+    this.change({ compute, columns }, true);
+  }
+
+  /** @param {any} one @param {HTMLElement} anchor */
+  openMenu(one, anchor) {
+    openColumnMenu(this, one, anchor);
+  }
+
+  // What comes from the server.
+
+  arrived() {
+    this.grid.resize();
+    this.grid.draw();
+  }
+
+  count() {
+    const { matching, total } = this.windows;
+    byId("table-count").replaceChildren(h("strong", null, grouped(matching)), ` of ${grouped(total)} rows`);
+  }
+
+  /** @param {number} total @param {boolean} isApproximate */
+  groupsCounted(total, isApproximate) {
+    byId("table-count").replaceChildren(h("strong", null, grouped(total)), ` groups of ${grouped(this.windows.total)} rows${isApproximate ? ", quantiles about" : ""}`);
+  }
+
+  /** @param {any} error */
+  fail(error) {
+    if (error.name === "AbortError" || error.code === "query-cancelled") return;
+    const at = /^where:(\d+)$/.exec(error.part ?? "")?.[1];
+    this.filter.fail(error.position === undefined ? Object.assign(error, { position: null, hint: null }) : error, at === undefined ? null : this.state.where[Number(at)]);
+  }
+
+  // Rows that are opened.
+
+  /** @param {number} place */
+  openPlace(place) {
+    this.grid.activate(place, this.grid.active.column, true);
+    this.panel.open(place);
+  }
+
+  /** @param {number} number of a row in the table */
+  async openNumber(number) {
+    try {
+      const found = await this.api.get("rows", [...selectionPairs(this.state), ["numbers", `[${number}]`], ["only", "[]"]], { free: true });
+      if (found.places[0] === null) {
+        this.filter.fail(Object.assign(new Error(`row ${number} is not among the rows that are shown`), { position: null, hint: null }), null);
+        return;
+      }
+      if (!this.state.group.length) this.grid.goTo(found.places[0]);
+      this.openPlace(found.places[0]);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** @param {number} number */
+  rowOpened(number) {
+    if (this.state.row !== number) this.change({ row: number }, false, true);
+  }
+
+  rowClosed() {
+    this.change({ row: null }, false, true);
+  }
+
+  askRow() {
+    const box = h("input", { name: "number", type: "number", min: 1, max: Math.max(this.windows.matching, 1), required: true, "aria-label": "Row, counted from 1" });
+    ask("Go to row", [h("label", null, `1 to ${grouped(this.windows.matching)} `, box)], "Go", (form) => {
+      const place = Math.min(Math.max(Math.round(Number(form.get("number"))) - 1, 0), this.windows.matching - 1);
+      this.grid.activate(place, this.grid.active.column, true);
+      this.grid.goTo(place);
+      this.focusGrid();
+    });
+    box.focus();
+  }
+
+  /** @param {number} place */
+  scrolledTo(place) {
+    if (this.state.start !== place) this.change({ start: place }, false, true);
+  }
+
+  focusGrid() {
+    (this.state.group.length ? this.groups.scroll : this.grid.scroll).focus({ preventScroll: true });
+  }
+
+  /** @param {KeyboardEvent} event */
+  pressed(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, dialog, [role=menu]")) return;
+    /** @type {Record<string, () => void>} */
+    const keys = {
+      "/": () => this.filter.focus(),
+      "?": () => help(),
+      g: () => this.askRow(),
+      j: () => this.moveTo(1),
+      k: () => this.moveTo(-1),
+    };
+    if (!keys[event.key] || event.defaultPrevented) return;
+    event.preventDefault();
+    keys[event.key]();
+  }
+
+  /** @param {number} by */
+  moveTo(by) {
+    if (this.state.group.length) return;
+    this.focusGrid();
+    this.grid.activate(this.grid.active.place + by, this.grid.active.column);
+  }
+}
+
+const data = JSON.parse(byId("table-data").textContent);
+document.dispatchEvent(new CustomEvent("artstore-table", { detail: { page: new TablePage(data), data } }));
