@@ -19,6 +19,7 @@ from artstore.tables.exploring.concatenated import Concatenated
 from artstore.tables.joined import JoinedTable
 from artstore.tables.partitioned import PartitionedTable
 from artstore.tables.table import Table
+from tests.unit.tables.fewer import FEWER
 from tests.unit.tables.shelf import Shelf
 
 CELLS = {
@@ -46,6 +47,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, list[Any]]]:
     return found
 
 
+@FEWER
 @given(tables(), st.data())
 def test_all_rows_of_all_tables_are_there_in_order(
     given_tables: list[dict[str, list[Any]]], data: st.DataObject

@@ -17,6 +17,7 @@ from artstore.tables.exploring.comparekeys import CompareKey
 from artstore.tables.exploring.everyside import expanded
 from artstore.tables.exploring.quickconditions import quick_condition, side_counts
 from artstore.tables.table import Table
+from tests.unit.tables.fewer import FEWER
 
 BY_K = CompareKey("columns", ("k",))
 
@@ -113,6 +114,7 @@ def test_quick_filters_tell_where_rows_are() -> None:
     assert found(explored, "changed") == []
 
 
+@FEWER
 @given(st.lists(st.tuples(*[st.none() | st.integers(0, 2)] * 4), min_size=1, max_size=8))
 def test_right_and_wrong_are_what_they_are_in_python(rows: list[tuple[Any, ...]]) -> None:
     truths, others, before, now = (list(column) for column in zip(*rows, strict=True))

@@ -19,6 +19,7 @@ from artstore.tables.exploring.compared import ComparedTables
 from artstore.tables.exploring.comparekeys import CompareKey
 from artstore.tables.exploring.confusing import Confusion, confusion
 from artstore.tables.table import Table
+from tests.unit.tables.fewer import FEWER
 
 NAN, INF = float("nan"), float("inf")
 LABELS: dict[str, list[Any]] = {
@@ -58,6 +59,7 @@ def total(matrix: Confusion) -> int:
     )
 
 
+@FEWER
 @given(columns())
 def test_a_cell_counts_the_rows_that_its_condition_finds(
     cells: tuple[list[Any], list[Any]],

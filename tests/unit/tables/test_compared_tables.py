@@ -33,6 +33,7 @@ from artstore.tables.exploring.comparekeys import CompareKey
 from artstore.tables.joined import JoinedTable
 from artstore.tables.partitioned import PartitionedTable
 from artstore.tables.table import Table
+from tests.unit.tables.fewer import FEWER
 from tests.unit.tables.shelf import Shelf
 
 NAN = float("nan")
@@ -130,6 +131,7 @@ def same(one: Any, two: Any) -> bool:
     return one is two or one == two or (is_nan(one) and is_nan(two))
 
 
+@FEWER
 @given(sides())
 def test_rows_go_together_as_they_do_in_python(tables: list[dict[str, list[Any]]]) -> None:
     compared = ComparedTables([table_of(table) for table in tables], BY_K)
@@ -146,6 +148,7 @@ def test_rows_go_together_as_they_do_in_python(tables: list[dict[str, list[Any]]
         assert found["changed"] is is_changed(tables, row)
 
 
+@FEWER
 @given(sides(), st.sampled_from(["changed", "in_0", "NOT in_1", "k = 1", "in_0 AND in_1"]))
 def test_an_explored_window_has_the_rows_that_are_read(
     tables: list[dict[str, list[Any]]], condition: str

@@ -93,13 +93,14 @@ def number_sql(value: str, kind: ColumnType) -> str:
     return value if is_whole(kind) else f"CAST({value} AS DOUBLE)"
 
 
-def bins_of(value: str, kind: ColumnType, low: Any, high: Any) -> Bins:
+def bins_of(value: str, kind: ColumnType, low: Any, high: Any, *, is_finite: bool = False) -> Bins:
     """
     Bins for the cells from `low` to `high`, both numbers as `number_sql` gives them.
 
     Args:
         value: SQL for a cell.
         low, high: None if no cell is finite.
+        is_finite: no cell is NaN or an infinity, which is looked at for each cell otherwise.
     """
     number = number_sql(value, kind)
     is_double = not is_whole(kind)
@@ -110,7 +111,10 @@ def bins_of(value: str, kind: ColumnType, low: Any, high: Any) -> Bins:
         edges, place = _float_bins(number, float(low), float(high))
     else:
         edges, place = _whole_bins(number, kind, int(low), int(high))
-    if is_double:
+    if is_double and is_finite and edges:
+        # To the engine the least of None and a number is the number.
+        place = f"CASE WHEN {number} IS NOT NULL THEN {place} END"
+    elif is_double:
         # Of None each comparison is neither true nor false.
         place = (
             f"CASE WHEN isfinite({number}) THEN {place} WHEN isnan({number}) THEN {NAN} "

@@ -4,7 +4,8 @@ How the cells of columns are distributed, in all rows and in a selection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from artstore.tables.exploring.answers import ColumnInfo, Facet, ValueCount
@@ -23,9 +24,10 @@ from artstore.tables.exploring.caching import AnswerCache
 from artstore.tables.exploring.display import TEXT_KEPT
 from artstore.tables.exploring.plans import Plan, Planner
 from artstore.tables.exploring.selection import Selection
+from artstore.tables.exploring.sidecolumns import SideColumn
 from artstore.tables.types import TEXT, ColumnType, Decimal, Duration, Timestamp
 
-__all__ = ["Range", "facets_of", "is_counted", "ranges_of", "value_counts"]
+__all__ = ["Range", "facets_of", "is_counted", "ranges_of", "share_ranges", "value_counts"]
 
 VALUES_MAX: Final = 10
 NUMBERS_MAX: Final = 20
@@ -36,11 +38,19 @@ _SPECIAL: Final = {"nan": NAN, "inf": INF, "-inf": MINUS_INF}
 
 
 class Range(NamedTuple):
-    """The least and greatest finite cell of a column, as numbers, and how many values there are."""
+    """
+    What is known of the cells of a column, over all rows.
+
+    Attributes:
+        low, high: the least and the greatest finite one, as numbers; None if there is none.
+        distinct: how many values there are, about.
+        is_finite: whether none is NaN or an infinity.
+    """
 
     low: Any
     high: Any
     distinct: int
+    is_finite: bool
 
 
 class _Counts(NamedTuple):
@@ -111,17 +121,51 @@ def ranges_of(
     return found
 
 
+def share_ranges(
+    planner: Planner, cache: AnswerCache, columns: Sequence[SideColumn], names: Sequence[str]
+) -> None:
+    """
+    Give columns of several tables with one name there, and one type, one range.
+
+    Their histograms can be laid upon each other then.
+
+    Args:
+        names: of columns that are looked at.
+    """
+    bases = {column.base for column in columns if column.name in set(names)}
+    mates: dict[tuple[str, ColumnType], list[str]] = {}
+    for column in columns:
+        if column.role == "cell" and column.base in bases and is_binned(column.type):
+            assert column.base is not None, "cells are of a column"
+            mates.setdefault((column.base, column.type), []).append(column.name)
+    for together in mates.values():
+        infos = planner.chosen(Selection(), together)
+        found = list(ranges_of(planner, cache, Selection(), infos).values())
+        lows = [one.low for one in found if one.low is not None]
+        highs = [one.high for one in found if one.high is not None]
+        if lows and highs:
+            distinct = max(one.distinct for one in found)
+            is_finite = all(one.is_finite for one in found)
+            shared = Range(min(lows), max(highs), distinct, is_finite)
+            for name in together:
+                cache.put(("range", (), name), shared, 300)
+
+
 def _ranges(planner: Planner, selection: Selection, infos: Sequence[ColumnInfo]) -> list[Range]:
     plan = planner.plan(selection, [info.name for info in infos], is_filtered=False)
     parts = []
     for at, info in enumerate(infos):
         number = number_sql(f"c{at}", info.type)
-        finite = "" if is_whole(info.type) else f" FILTER (WHERE isfinite({number}))"
-        parts.append(f"min({number}){finite} AS l{at}, max({number}){finite} AS h{at}")
+        parts.append(f"min({number}) AS l{at}, max({number}) AS h{at}")
         few = is_whole(info.type) and info.role == "number"
         parts.append(f"{f'approx_count_distinct(c{at})' if few else '0'} AS d{at}")
     row = plan.run(f"SELECT {', '.join(parts)} FROM s").to_pylist()[0]
-    ranges = [Range(row[f"l{at}"], row[f"h{at}"], row[f"d{at}"]) for at in range(len(infos))]
+    ranges = [_range(row[f"l{at}"], row[f"h{at}"], row[f"d{at}"]) for at in range(len(infos))]
+    wild = [at for at, one in enumerate(ranges) if not one.is_finite]
+    if wild:
+        row = plan.run(f"SELECT {', '.join(_finite_ends(infos, wild))} FROM s").to_pylist()[0]
+        for at in wild:
+            ranges[at] = ranges[at]._replace(low=row[f"l{at}"], high=row[f"h{at}"])
     unsure = [at for at, one in enumerate(ranges) if 0 < one.distinct <= 2 * NUMBERS_MAX]
     if unsure:
         # The estimate is good enough to leave out what has many values, not to tell 20 from 21.
@@ -130,6 +174,19 @@ def _ranges(planner: Planner, selection: Selection, infos: Sequence[ColumnInfo])
         for at in unsure:
             ranges[at] = ranges[at]._replace(distinct=row[f"d{at}"])
     return ranges
+
+
+def _range(low: Any, high: Any, distinct: int) -> Range:
+    # To the engine NaN is the greatest number: one that is not finite shows at an end.
+    is_finite = not isinstance(low, float) or (math.isfinite(low) and math.isfinite(high))
+    return Range(low, high, distinct, is_finite)
+
+
+def _finite_ends(infos: Sequence[ColumnInfo], places: Sequence[int]) -> Iterator[str]:
+    for at in places:
+        number = number_sql(f"c{at}", infos[at].type)
+        finite = f"FILTER (WHERE isfinite({number}))"
+        yield f"min({number}) {finite} AS l{at}, max({number}) {finite} AS h{at}"
 
 
 # histograms -----------------------------------------------------------------------------
@@ -145,9 +202,14 @@ def _histograms(
     bins = {}
     for at, info in enumerate(infos):
         found = ranges[info.name]
-        bins[info.name] = bins_of(f"c{at}", info.type, found.low, found.high)
+        bins[info.name] = bins_of(
+            f"c{at}", info.type, found.low, found.high, is_finite=found.is_finite
+        )
     names = [info.name for info in infos]
-    keys = [("bins", selection.computed if info.is_computed else (), info.name) for info in infos]
+    keys = [
+        ("bins", selection.computed if info.is_computed else (), info.name, bins[info.name].edges)
+        for info in infos
+    ]
     kept = [cache.get(key) for key in keys]
     both = any(one is None for one in kept)
     plan = planner.plan(selection, names)

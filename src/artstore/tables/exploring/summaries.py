@@ -12,13 +12,20 @@ from typing import Any, Final
 from artstore.tables.exploring.answers import ColumnInfo, Summary
 from artstore.tables.exploring.binning import NULLS, is_whole, number_sql, told_number
 
-__all__ = ["SQUARE_MAX_SQL", "Part", "aggregates_sql", "summary_of_parts", "summary_of_row"]
+__all__ = [
+    "SQUARE_MAX",
+    "SQUARE_MAX_SQL",
+    "Part",
+    "aggregates_sql",
+    "summary_of_parts",
+    "summary_of_row",
+]
 
 _QUANTILES: Final = (0.25, 0.5, 0.75)
-_SQUARE_MAX: Final = 1e150
+SQUARE_MAX: Final = 1e150
 """The square of a larger number is none: a spread is not told."""
 
-SQUARE_MAX_SQL: Final = f"CAST('{_SQUARE_MAX!r}' AS DOUBLE)"
+SQUARE_MAX_SQL: Final = f"CAST('{SQUARE_MAX!r}' AS DOUBLE)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ def summary_of_row(
         return Summary(
             info.name, kind, count, nulls, minimum=low, maximum=high, histogram=histogram
         )
-    is_spread = row["largest"] is not None and row["largest"] < _SQUARE_MAX
+    is_spread = row["largest"] is not None and row["largest"] < SQUARE_MAX
     return Summary(
         info.name,
         kind,
@@ -103,7 +110,7 @@ def summary_of_parts(info: ColumnInfo, parts: Mapping[int, Part], bin_count: int
 def _spread(bins: Sequence[Part], rows: int, mean: float) -> float | None:
     """The standard deviation of a sample."""
     largest = max(abs(float(bins[0].low)), abs(float(bins[-1].high)))
-    if rows < 2 or largest >= _SQUARE_MAX:
+    if rows < 2 or largest >= SQUARE_MAX:
         return None
     squares = math.fsum(
         part.count * ((part.spread or 0.0) + ((part.mean or 0.0) - mean) ** 2) for part in bins

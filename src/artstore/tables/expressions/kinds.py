@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from artstore.tables.expressions.literals import moment
+from artstore.tables.expressions.literals import moment, time_of_day
 from artstore.tables.expressions.refusal import TYPE_INVALID, Refusal
 from artstore.tables.expressions.tree import Scalar
 
@@ -40,11 +40,12 @@ _SAID: Final = {
     "number": "a number",
     "text": "text",
     "time": "a date or time",
+    "clock": "a time of day",
     "list": "a list",
     "struct": "a struct",
 }
 _FLOAT32_MAX: Final = 3.4028234663852886e38
-COMPARABLE: Final = frozenset(("boolean", "number", "text", "time"))
+COMPARABLE: Final = frozenset(("boolean", "number", "text", "time", "clock"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +68,23 @@ class Operand:
 
 
 def kind_of(dtype: Any) -> str:
-    """`null`, `boolean`, `number`, `text`, `time`, `list`, `struct`, or the name of the type."""
+    """
+    `null`, `boolean`, `number`, `text`, `time` (dates, moments), `clock` (times of day), `list`,
+    `struct`, or the name of the type.
+    """
     for kind, is_kind in (
         ("null", dtype.is_null()),
         ("boolean", dtype.is_boolean()),
         ("number", dtype.is_numeric()),
         ("text", dtype.is_string()),
         ("time", dtype.is_date() or dtype.is_timestamp()),
+        ("clock", dtype.is_time()),
         ("list", dtype.is_array()),
         ("struct", dtype.is_struct()),
     ):
         if is_kind:
             return kind
-    return str(dtype.name).lower()
+    return type(dtype).__name__.lower()
 
 
 def said(kind: str) -> str:
@@ -193,6 +198,8 @@ def alike(operands: Sequence[Operand]) -> list[Any]:
         return _numbers_alike(operands)
     if kind == "time":
         return _times_alike(operands)
+    if kind == "clock":
+        return _clocks_alike(operands)
     values = [operand.value for operand in _typed(operands, "int64")]
     return [enclosed(value) for value in values] if kind == "boolean" else values
 
@@ -226,6 +233,8 @@ def merged(operands: Sequence[Operand]) -> list[Any]:
     if kind == "time":
         values = _times_alike(operands)
         return [value.cast("timestamp") for value in values] if _mixed(values) else values
+    if kind == "clock":
+        return _clocks_alike(operands)
     if kind in ("list", "struct"):
         return _nested_merged(operands)
     return [operand.value for operand in _typed(operands, "int64")]
@@ -237,11 +246,12 @@ def _one_kind(operands: Sequence[Operand], what: str) -> str:
     if not found:
         return "null"
     kinds = {operand.kind for operand in found}
-    if kinds == {"text", "time"}:
+    times = kinds - {"text"}
+    if kinds in ({"text", "time"}, {"text", "clock"}):
         loose = [operand for operand in found if operand.kind == "text" and not operand.is_written]
         if not loose:
-            return "time"
-        first, other = next(o for o in found if o.kind == "time"), loose[0]
+            return times.pop()
+        first, other = next(o for o in found if o.kind in times), loose[0]
     elif len(kinds) == 1:
         return found[0].kind
     else:
@@ -258,6 +268,19 @@ def _typed(operands: Sequence[Operand], otherwise: str) -> list[Operand]:
     types = [operand.value.type() for operand in operands if operand.kind != "null"]
     wanted = types[0] if types else otherwise
     return [operand.of_type(wanted) if operand.kind == "null" else operand for operand in operands]
+
+
+def _clocks_alike(operands: Sequence[Operand]) -> list[Any]:
+    """Times of day; written text is read as one."""
+    import ibis
+
+    read = [
+        replace(operand, value=ibis.literal(time_of_day(str(operand.constant), operand.position)))
+        if operand.kind == "text"
+        else operand
+        for operand in operands
+    ]
+    return [operand.value for operand in _typed(read, "time")]
 
 
 def _numbers_alike(operands: Sequence[Operand]) -> list[Any]:

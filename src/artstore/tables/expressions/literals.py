@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from contextlib import suppress
 from typing import Final
 
 from artstore.tables.expressions.refusal import TYPE_INVALID, Refusal
 
-__all__ = ["as_date", "as_timestamp", "moment", "number"]
+__all__ = ["as_date", "as_timestamp", "moment", "number", "time_of_day"]
 
 _DIGITS: Final = 308
 """Of a whole number; Python reads thousands in a time that grows with their square."""
@@ -54,6 +55,25 @@ def moment(text: str, position: int) -> dt.date:
             hint="write 2024-01-31 or 2024-01-31T12:00:00",
         ) from None
     return found if found.tzinfo is None else found.astimezone(dt.UTC).replace(tzinfo=None)
+
+
+def time_of_day(text: str, position: int) -> dt.time:
+    """
+    The time of day of a text in ISO 8601.
+
+    Raises:
+        Refusal: it is none, or has a zone.
+    """
+    with suppress(ValueError):
+        found = dt.time.fromisoformat(text)
+        if found.tzinfo is None:
+            return found
+    raise Refusal(
+        position,
+        f"{text[:40]!r} is not a time of day",
+        kind=TYPE_INVALID,
+        hint="write 13:05 or 13:05:00.5",
+    )
 
 
 def as_date(found: dt.date) -> dt.date:
