@@ -13,13 +13,14 @@ from starlette.responses import Response
 
 from artstore.digest import digest_of
 from artstore.errors import NotFoundError
+from artstore.web.onefile import bundled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from artstore.web.routing import Visit
 
-__all__ = ["Asset", "Assets", "serve_asset", "without_comments"]
+__all__ = ["BUNDLES", "Asset", "Assets", "serve_asset", "without_comments"]
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -27,6 +28,9 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
     "png": "image/png",
 }
+BUNDLES: Final = {"table.bundle.js": "table.js", "write.bundle.js": "write.js"}
+"""Scripts of which a page loads one in place of the forty modules that are in it."""
+
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _DIGEST_CHARS: Final = 16
 
@@ -42,7 +46,7 @@ class Asset(NamedTuple):
 
 class Assets:
     """
-    All of `static/`.
+    All of `static/`, and scripts that are several modules in one (`BUNDLES`).
 
     Their addresses begin with a digest of all of them, so that one module finds
     another beside it (`import "./cells.js"`) by an address that never changes its meaning.
@@ -50,7 +54,11 @@ class Assets:
 
     def __init__(self, root_path: str) -> None:
         root = resources.files("artstore.web").joinpath("static")
-        self._assets = {name: _read(name, file) for name, file in sorted(_walk(root, ""))}
+        self._assets = {
+            name: _asset(name, file.read_bytes()) for name, file in sorted(_walk(root, ""))
+        }
+        for name, entry in BUNDLES.items():
+            self._assets[name] = _asset(name, bundled(f"static/{entry}").encode("utf-8"))
         names = "".join(f"{name} {asset.etag}\n" for name, asset in self._assets.items())
         self.digest = digest_of(names.encode()).hex()[:_DIGEST_CHARS]
         self._prefix = f"{root_path}/static/{self.digest}/"
@@ -135,8 +143,7 @@ def _behind_comments(line: str, is_comment: bool) -> tuple[str, bool]:  # noqa: 
     return "" if line.startswith("//") else line, False
 
 
-def _read(name: str, file: Traversable) -> Asset:
-    data = file.read_bytes()
+def _asset(name: str, data: bytes) -> Asset:
     if name.endswith((".js", ".css")):
         data = without_comments(data.decode("utf-8")).encode("utf-8")
     packed = gzip.compress(data, mtime=0)

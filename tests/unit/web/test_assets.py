@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from artstore.web.assets import without_comments
+import re
+
+from artstore.web.assets import BUNDLES, Assets, without_comments
 
 TEXT = """// what this is
 import { a } from "./a.js"; // stays: code stands before it
@@ -38,3 +40,20 @@ def test_comments_of_their_own_go_and_code_stays() -> None:
 
 def test_what_has_no_comment_is_whole() -> None:
     assert without_comments("a {\n  b: c;\n}\n") == "a {\nb: c;\n}\n"
+
+
+def test_a_bundle_has_each_module_once_and_imports_nothing() -> None:
+    assets = Assets("")
+    for name in BUNDLES:
+        text = assets.get(name)[0].data.decode()
+        modules = re.findall(r'^modules\["(.*?)"\] =', text, re.MULTILINE)
+        assert "static/table.js" in modules
+        assert len(modules) == len(set(modules)) > 20
+        assert not re.search(r"^(?:import|export)\b", text, re.MULTILINE)
+
+
+def test_only_who_may_write_gets_what_saves() -> None:
+    assets = Assets("")
+    plain, writing = (assets.get(name)[0].data for name in BUNDLES)
+    assert b'modules["static/saving.js"]' in writing
+    assert b'modules["static/saving.js"]' not in plain

@@ -10,7 +10,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from artstore.web import tabledesk
-from artstore.web.assets import Assets
 from artstore.web.tabledesk import TableDesk
 from artstore.web.tabletickets import TableTickets
 from tests.unit.web.shelves import DIGIT_COUNT, FORMULA, HOSTILE_COLUMNS, SCRIPT
@@ -217,15 +216,6 @@ def test_the_page_carries_its_data_for_scripts(client: TestClient) -> None:
     data = json.loads(found[1])
     assert set(data) >= {"table", "error", "query", "links"}
     assert data["table"] == {**ask(client, f"{HOSTILE}/tables/rows"), "told": []}
-
-
-def test_scripts_and_styles_are_small() -> None:
-    assets = Assets("")
-    names = [name for name in assets.names() if name.endswith((".js", ".css"))]
-    assert len(names) > 20
-    assert (
-        sum(len(assets.get(name)[0].packed or assets.get(name)[0].data) for name in names) <= 60_000
-    )
 
 
 def test_scripts_set_no_markup_and_evaluate_no_text() -> None:
