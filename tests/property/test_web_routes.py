@@ -86,6 +86,22 @@ CONDITIONS: Final = st.one_of(
     ),
     ODD,
 )
+COMPARED: Final = [
+    ("with", "demo/digits:v1/examples"),
+    ("with", "demo/guesses:v0/pred"),
+    ("with", "demo/hostile:v0/rows"),
+    ("with", "demo/digits:v9/examples"),
+    ("how", "side"),
+    ("how", "concat"),
+    ("key", ":position"),
+    ("quick", "changed"),
+    ("quick", "fixed"),
+    ("truth", "label"),
+    ("guess", "id"),
+    ("matrix", "label,id"),
+    ("where", "*.id < 5 and t0.label is not null"),
+    ("group", "0.label"),
+]
 QUERY: Final = st.lists(
     st.one_of(
         st.tuples(st.just("where"), CONDITIONS),
@@ -97,6 +113,7 @@ QUERY: Final = st.lists(
             st.one_of(st.integers(-5, 50).map(str), ODD),
         ),
         st.tuples(st.sampled_from(["a", "b", "d", "with", "view", "how", "quick", "prefix"]), ODD),
+        st.sampled_from(COMPARED),
         st.tuples(ODD, ODD),
     ),
     max_size=5,
@@ -169,6 +186,6 @@ def test_every_request_is_answered_in_a_known_shape(
 def check_error(value: Any, told: str) -> None:
     assert set(value) == {"error"}, told
     error = value["error"]
-    assert set(error) <= {"code", "message", "hint", "position", "retry_after"}, told
+    assert set(error) <= {"code", "message", "hint", "position", "retry_after", "part"}, told
     assert error["code"] in CODES, told
     assert error["message"], told

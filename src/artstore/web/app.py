@@ -20,7 +20,15 @@ from starlette.routing import BaseRoute, Route
 from artstore.errors import ArtstoreError, InvalidInputError, LimitExceededError, NotFoundError
 from artstore.web.failures import failure_response, unknown_failure
 from artstore.web.guarding import Guard, check_change, check_field
-from artstore.web.routing import API_PREFIX, Page, Visit, inner_path, is_api_path, json_response
+from artstore.web.routing import (
+    API_PREFIX,
+    Answer,
+    Page,
+    Visit,
+    inner_path,
+    is_api_path,
+    json_response,
+)
 from artstore.web.site import Site
 from artstore.web.templating import render
 
@@ -104,7 +112,7 @@ def _endpoint(site: Site, page: Page, *, is_api: bool) -> Endpoint:
 
 def _answer(visit: Visit, page: Page) -> Response:
     try:
-        answer = page.handler(visit)
+        answer = _handled(visit, page)
         if isinstance(answer, Response):
             return answer
         if visit.is_api:
@@ -114,6 +122,15 @@ def _answer(visit: Visit, page: Page) -> Response:
         return failure_response(error, visit)
     except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on
         return unknown_failure(error, visit)
+
+
+def _handled(visit: Visit, page: Page) -> Answer | Response:
+    try:
+        return page.handler(visit)
+    except NotFoundError:
+        # In a store that went away nothing is found either.
+        visit.site.check_there()
+        raise
 
 
 async def _body(request: Request, most: int) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from artstore import clock, forks
+from artstore.errors import ArtstoreError, NotFoundError
 from artstore.web.routing import Page, Routes
 from artstore.web.settings import ServeSettings
 
@@ -103,6 +104,33 @@ class Site:
         if kept is not None and clock.monotonic_seconds() - kept[0] < _OPENED_SECONDS:
             return kept[1]
         return self.version(project, collection, version)
+
+    def check_there(self) -> None:
+        """
+        Find out whether the store is still where it was: else it would look like an empty one.
+
+        Raises:
+            NotFoundError: `store-not-found`, it was there and is there no more.
+        Cost: one small read.
+        """
+        from artstore.api import open_store
+
+        try:
+            _ = self.store.id
+        except ArtstoreError:
+            # It was never there: whoever pushes first makes it.
+            return
+        try:
+            _ = open_store(self.store.url).id
+        except NotFoundError as error:
+            raise NotFoundError(
+                "the store is not there any more: its place was moved, deleted or unmounted",
+                code="store-not-found",
+                hint="this page works again as soon as the store is back at its place",
+            ) from error
+        except ArtstoreError:
+            # What else is wrong with it says who reads from it.
+            return
 
     def store_of(self, project: str) -> Store:
         """The store, for what is logged into a project. Raises InvalidInputError `name-invalid`."""

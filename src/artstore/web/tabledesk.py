@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
     from artstore.tables.exploring import ExploredTable
     from artstore.tables.reading import RowReader
+    from artstore.web.comparedesk import Comparison
     from artstore.web.routing import Visit
     from artstore.web.site import Site
     from artstore.web.tablejson import LinksOf
 
-__all__ = ["VIEW_MAX_BYTES", "OpenedTable", "TableDesk", "desk_of", "open_table"]
+__all__ = ["VIEW_MAX_BYTES", "OpenedTable", "TableDesk", "desk_of", "open_table", "read_table"]
 
 VIEW_MAX_BYTES: Final = 256 * 1024
 _VIEWS_MAX: Final = 128
@@ -33,11 +34,17 @@ _ID_CHARS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class OpenedTable:
-    """A table of a version that pages look into."""
+    """
+    A table of a version that pages look into.
+
+    Attributes:
+        comparison: the tables it stands for, or stands beside; None if there is no other.
+    """
 
     reader: RowReader
     explored: ExploredTable
     classes: ClassNames = field(default_factory=ClassNames)
+    comparison: Comparison | None = None
 
     def links_of(self, visit: Visit) -> LinksOf:
         """What gives the links of a column, for the answer to one request."""
@@ -103,16 +110,18 @@ def open_table(visit: Visit, version: LoggedArtifact, path: str) -> OpenedTable:
     Raises:
         NotFoundError: `table-not-found`, naming the tables there are.
     """
+    key = ("explored", version.id, path)
+    return visit.site.kept(key, lambda: read_table(version, path))
 
-    def make() -> OpenedTable:
-        from artstore.tables.exploring import ExploredTable
 
-        found = version.get(path)
-        if found is None or not hasattr(found, "read_rows"):
-            raise _no_table(version, path)
-        return OpenedTable(found, ExploredTable(found))
+def read_table(version: LoggedArtifact, path: str) -> OpenedTable:
+    """The table of a version. Raises NotFoundError `table-not-found`."""
+    from artstore.tables.exploring import ExploredTable
 
-    return visit.site.kept(("explored", version.id, path), make)
+    found = version.get(path)
+    if found is None or not hasattr(found, "read_rows"):
+        raise _no_table(version, path)
+    return OpenedTable(found, ExploredTable(found))
 
 
 def _no_table(version: LoggedArtifact, path: str) -> NotFoundError:

@@ -247,7 +247,15 @@ def _page(
         "facets": [],
         "groups": None,
     }
-    data = {"table": value, "error": None, "query": query_of(shown), "links": {"page": ""}}
+    # Tables beside this one, and other versions, are not in the file.
+    beside = {"version": name, "others": "", "project": "", "collection": ""}
+    data = {
+        "table": value,
+        "error": None,
+        "query": query_of(shown),
+        "links": {"page": ""},
+        "compare": beside,
+    }
     file = {"rows": numbers, "columns": told, "cells": cells, "pictures": pictures}
     page = FilePage(
         f"{table} · {name}",

@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from markupsafe import Markup
 
 from artstore.errors import InvalidInputError, LimitExceededError
+from artstore.tables.usualnames import GUESS_NAMES, TRUTH_NAMES
 from artstore.web.celltext import cell_text
+from artstore.web.comparejson import with_sides
+from artstore.web.comparepage import compare_data, compare_shown, merged_heads, merged_rows
 from artstore.web.failures import failure_value
 from artstore.web.histogramsvg import facet_svg, histogram_svg, values_svg
 from artstore.web.pages import tables
 from artstore.web.pages.saving import saving_places
 from artstore.web.routing import Answer
+from artstore.web.tablegallery import GalleryItem, gallery_columns, gallery_items
 from artstore.web.tablejson import column_json, facet_json, window_json
 from artstore.web.tablestate import SortPart, TableState, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from artstore.tables.exploring import ColumnInfo
     from artstore.web.pages.tables import Question
     from artstore.web.routing import Visit
 
@@ -34,7 +37,9 @@ __all__ = ["first_page"]
 _ROWS: Final = 50
 _COLUMNS: Final = 30
 _EARLY: Final = 8
+_FLAGS: Final = ("in", "changed")
 _SORTABLE: Final = ("text", "number", "bool", "time")
+_TELLING: Final = frozenset((*TRUTH_NAMES, *GUESS_NAMES))
 _FACET_SECONDS: Final = 1.0
 _THUMBNAIL: Final = "&size=64"
 
@@ -61,7 +66,7 @@ def first_page(question: Question) -> Answer:
         if question.visit.is_api:
             raise
         error = failure_value(failed, question.visit.site)["error"]
-        error["part"] = tables.failing_part(question, failed)
+        tables.place_error(question, error, failed)
         value = _value(replace(question, state=_without_selection(question.state)))
     if question.visit.is_api:
         return Answer("", value)
@@ -69,35 +74,51 @@ def first_page(question: Question) -> Answer:
 
 
 def _without_selection(state: TableState) -> TableState:
-    return replace(state, where=(), sort=(), compute=(), group=(), start=0)
+    return replace(state, where=(), sort=(), compute=(), group=(), start=0, quick=None)
 
 
 def _value(question: Question) -> dict[str, Any]:
     state, explored = question.state, question.table.explored
-    selection = state.selection()
+    selection = question.selection()
     columns = explored.columns(selection)
-    known = _usual_order(columns)
-    names = [name for name in state.columns or known if name in known]
+    told = with_sides(question.table, [column_json(column) for column in columns])
+    usual, known = _usual_order(told), {column.name for column in columns}
+    names = [name for name in state.columns or usual if name in known]
+    gallery = gallery_columns(state, told)
+    if gallery is not None:
+        # A window has so many columns: those that are needed come first.
+        needed = (gallery.image, *filter(None, gallery.captions))
+        names = list(dict.fromkeys((*needed, *names)))
     value: dict[str, Any] = {
         "version": question.version.qualified_name,
         "table": question.path,
-        "columns": [column_json(column) for column in columns],
+        "columns": told,
         "told": list(question.told),
     }
     matching = explored.count(selection).matching
-    start = min(state.start, max(matching - 1, 0)) if not state.group else 0
+    start = min(state.start, max(matching - 1, 0)) if not state.group or gallery else 0
     window = explored.window(selection, start, _ROWS, names[:_COLUMNS])
     links = question.table.links_of(question.visit)
     value["window"] = window_json(window, matching, links)
+    with_sides(question.table, value["window"]["columns"])
     value["facets"] = _facets(question, names[:_COLUMNS])
-    value["groups"] = tables.table_groups(question) if state.group else None
+    is_grouped = state.group and gallery is None
+    value["groups"] = tables.table_groups(question) if is_grouped else None
     return value
 
 
-def _usual_order(columns: Sequence[ColumnInfo]) -> list[str]:
-    """As the table has them, but late media right behind the first column; the grid does so."""
-    late = [column.name for column in columns[_EARLY:] if column.role == "media"]
-    rest = [column.name for column in columns if column.name not in late]
+def _usual_order(columns: Sequence[dict[str, Any]]) -> list[str]:
+    """
+    As the table has them, but media, truths and guesses not far from the left: right behind the
+    first column; the grid does so.
+    """
+    seen = [column for column in columns if column.get("part") not in _FLAGS]
+    late = [
+        column["name"]
+        for column in seen[_EARLY:]
+        if column["role"] == "media" or column.get("base", column["name"]) in _TELLING
+    ]
+    rest = [column["name"] for column in seen if column["name"] not in late]
     return rest[:1] + late + rest[1:]
 
 
@@ -141,12 +162,16 @@ def _shown(
         }
         for row, number in enumerate(window["rows"])
     ]
+    merged = merged_heads(heads)
+    seen = question if error is None else replace(question, state=_without_selection(state))
     shown = {
         "params": params,
         **_crumbs(visit),
         "here": here,
-        "heads": heads,
-        "rows": rows,
+        "heads": merged,
+        "rows": merged_rows(rows, merged, window["columns"]),
+        **compare_shown(seen, here),
+        "gallery": _gallery(question, value),
         "group_rows": _group_rows(value["groups"]) if value["groups"] else None,
         "conditions": [
             {"text": text, "without": _address(here, _without(state, at))}
@@ -165,6 +190,7 @@ def _shown(
             "error": error,
             "query": query_of(state),
             "links": _links(question),
+            "compare": compare_data(question),
             **saving_places(question.visit),
         },
     }
@@ -192,8 +218,23 @@ def _crumbs(visit: Visit) -> dict[str, str]:
 
 def _links(question: Question) -> dict[str, str]:
     visit, params = question.visit, dict(question.visit.params)
-    kinds = ("rows", "facets", "groups", "values", "cell", "check", "view", "export")
+    kinds = (
+        "rows",
+        "facets",
+        "groups",
+        "values",
+        "cell",
+        "check",
+        "view",
+        "export",
+        "matrix",
+        "sides",
+        "sample",
+    )
     links = {kind: visit.api_link(f"table-{kind}", None, **params) for kind in kinds}
+    if question.table.comparison is not None and question.table.comparison.how != "side":
+        # A row of several tables is in no other version.
+        del links["sample"]
     return {**links, "page": visit.link("table", None, **params)}
 
 
@@ -224,6 +265,13 @@ def _cell(column: dict[str, Any], cell: Any) -> FirstCell:
     if isinstance(cell, dict) and cell.get("$") == "image" and cell["thumb"]:
         return FirstCell(cell["caption"] or "", "image", cell["thumb"] + _THUMBNAIL)
     return FirstCell(cell_text(cell), "null" if cell is None else column["kind"])
+
+
+def _gallery(question: Question, value: dict[str, Any]) -> list[GalleryItem] | None:
+    wanted = gallery_columns(question.state, value["columns"])
+    if wanted is None:
+        return None
+    return gallery_items(wanted, value["window"])
 
 
 def _group_rows(groups: dict[str, Any]) -> list[dict[str, Any]]:

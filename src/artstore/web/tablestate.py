@@ -6,7 +6,8 @@ address of another release, or one that was edited by hand, still opens a table.
 
     where=TEXT  sort=asc:NAME  compute=NAME=TEXT  group=NAME  start=N  row=N
     columns=JSON  pin=NAME  width=NAME:PX  render=NAME:RENDERER  mode=rows  size=PX
-    with=TABLE  key=NAME  how=merged  quick=both  view=ID
+    with=TABLE  key=NAME  how=merged  quick=both  truth=NAME  guess=NAME
+    matrix=TRUTH,GUESS  view=ID
     hide-layer=NAME  hide-class=NAME  score=NAME:LEAST  opacity=PERCENT
 
 In `compute`, a `=` and a backslash within the name have a backslash in front.
@@ -25,10 +26,13 @@ from urllib.parse import parse_qsl, quote, urlencode
 if TYPE_CHECKING:
     from artstore.tables.exploring import Selection
 
-__all__ = ["ADDRESS_MAX_CHARS", "SortPart", "TableState", "parse_state", "query_of"]
+__all__ = ["ADDRESS_MAX_CHARS", "CAPTIONS_MAX", "SortPart", "TableState", "parse_state", "query_of"]
 
 ADDRESS_MAX_CHARS: Final = 6_000
 """A longer state is kept by the server: proxies refuse lines of more than 8 KiB."""
+
+CAPTIONS_MAX: Final = 3
+"""Lines below a picture."""
 
 _PARTS_MAX: Final = 4_000
 _NUMBER_MAX: Final = 2**53
@@ -58,7 +62,12 @@ class TableState:
         row: the number in the table of the row that is open.
         columns: those shown, in order; None for all as they are.
         renderers: columns and how their cells are drawn, where a user chose.
+        image: the column whose pictures the grid of images shows; None for the first.
+        captions: columns told below each picture, "" for the picture's own words.
+        smooth: whether pictures that are larger than they were are smoothed; None: as it fits.
         compared: `project/collection:version/table` of tables beside this one.
+        truth, guess: columns of what is right and of what was guessed, by their own names.
+        matrix: the two columns whose matrix is shown, with a comma between.
         least_scores: names of scores of boxes and what they have to be at least.
         opacity_percent: of masks.
         view: the id of a state that the server keeps.
@@ -76,10 +85,16 @@ class TableState:
     renderers: tuple[tuple[str, str], ...] = ()
     mode: str = "rows"
     size_pixels: int | None = None
+    image: str | None = None
+    captions: tuple[str, ...] | None = None
+    smooth: str | None = None
     compared: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     how: str | None = None
     quick: str | None = None
+    truth: str | None = None
+    guess: str | None = None
+    matrix: str | None = None
     hidden_layers: tuple[str, ...] = ()
     hidden_classes: tuple[str, ...] = ()
     least_scores: tuple[tuple[str, float], ...] = ()
@@ -92,9 +107,16 @@ class TableState:
 
         return Selection(
             where=self.where,
-            sort=tuple(SortKey(part.column, part.descending) for part in self.sort),
+            sort=tuple(SortKey(part.column, part.descending) for part in self.sort_parts()),
             computed=self.compute,
         )
+
+    def sort_parts(self) -> tuple[SortPart, ...]:
+        """What rows are sorted by: pictures of a group stand together."""
+        if self.mode != "images":
+            return self.sort
+        rest = (part for part in self.sort if part.column not in self.group)
+        return (*(SortPart(name, descending=False) for name in self.group), *rest)
 
     def pairs(self) -> list[tuple[str, str]]:
         """The parts in the order in which addresses have them; `parse_state` is the inverse."""
@@ -230,6 +252,13 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_plain, names)))
 
 
+def _few_names(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if len(names) > CAPTIONS_MAX:
+        raise ValueError(f"there are at most {CAPTIONS_MAX}")
+    return names
+
+
 def _write_names(names: tuple[str, ...]) -> str:
     return json.dumps(names, ensure_ascii=False, separators=(",", ":"))
 
@@ -283,10 +312,16 @@ _PARTS: Final = (
     ),
     _Part("mode", "mode", _one_of("rows", "images")),
     _Part("size", "size_pixels", _within(16, 1024)),
-    _Part("with", "compared", is_many=True, most=16),
+    _Part("image", "image"),
+    _Part("captions", "captions", _few_names, _write_names),
+    _Part("smooth", "smooth", _one_of("on", "off")),
+    _Part("with", "compared", is_many=True, most=15),
     _Part("key", "keys", is_many=True, most=16),
     _Part("how", "how", _one_of("merged", "side", "concat")),
     _Part("quick", "quick", _matching(_QUICK, "quick filter")),
+    _Part("truth", "truth"),
+    _Part("guess", "guess"),
+    _Part("matrix", "matrix"),
     _Part("hide-layer", "hidden_layers", is_many=True),
     _Part("hide-class", "hidden_classes", is_many=True),
     _Part("score", "least_scores", _named(_score), _write_named, is_many=True, most=100),

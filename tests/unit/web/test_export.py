@@ -9,7 +9,8 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,12 @@ def test_a_cancelled_ticket_ends_the_rows() -> None:
         list(itertools.islice(parts, 100))
 
 
+def run_apart(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine in a thread: a browser of other tests may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(make())).result()
+
+
 def endless(ticket: Ticket) -> Iterator[bytes]:
     while True:
         ticket.check()
@@ -278,7 +285,7 @@ def test_a_visitor_who_goes_ends_the_query() -> None:
     async def main() -> None:
         await asyncio.wait_for(answer({"type": "http"}, receive, send), 20)
 
-    asyncio.run(main())
+    run_apart(main)
     assert ticket.is_cancelled
 
 
@@ -300,7 +307,7 @@ def test_half_of_a_file_is_not_sent_as_a_whole_one() -> None:
         messages.append(message)
 
     with pytest.raises(DamagedDataError):
-        asyncio.run(answer({"type": "http"}, receive, send))
+        run_apart(lambda: answer({"type": "http"}, receive, send))
     assert all(message.get("more_body", True) for message in messages)
 
 

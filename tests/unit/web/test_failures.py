@@ -125,3 +125,22 @@ def test_methods_that_are_not_taken_are_told(
     answer = make_client(site).request(method, API + "/p/demo")
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method-refused")
     assert "GET" in answer.headers["allow"]
+
+
+def test_a_store_that_is_gone_is_not_taken_for_an_empty_one(
+    web_store: Store, tmp_path: Path, make_client: MakeClient
+) -> None:
+    client = make_client(Site(web_store))
+    assert client.get("/p/demo/c/files/v1").status_code == 200
+    place = tmp_path / "store"
+    away = place.rename(tmp_path / "away")
+    for path in ("/", "/p/demo", "/p/demo/c/files", "/p/demo/c/other/v0"):
+        answer = client.get(API + path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "store-not-found", path
+        assert str(tmp_path) not in answer.text
+    assert not place.exists()
+    away.rename(place)
+    assert client.get("/").status_code == 200
+    found = client.get(f"{API}/p/demo/c/nothing").json()["error"]["code"]
+    assert found == "collection-not-found"

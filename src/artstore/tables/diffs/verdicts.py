@@ -14,6 +14,7 @@ from artstore.tables.diffs.cellequality import equal_cells
 from artstore.tables.encoding import Kind
 from artstore.tables.joined import JoinedTable
 from artstore.tables.reading import RowReader
+from artstore.tables.usualnames import GUESS_NAMES, TRUTH_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from artstore.tables.diffs.remainders import Remainder
 
 __all__ = ["find_columns", "judged"]
-
-_TRUTHS: Final = ("truth", "label", "target", "expected", "ground_truth")
-_GUESSES: Final = ("guess", "prediction", "predicted", "pred", "output")
 
 _BLOCK_ROWS: Final = 1 << 18
 
@@ -48,7 +46,7 @@ def find_columns(
     if not (isinstance(old, JoinedTable) and isinstance(new, JoinedTable)):
         return None
     shared = set(old.schema.names) & set(new.schema.names)
-    found = [[name for name in names if name in shared] for names in (_TRUTHS, _GUESSES)]
+    found = [[name for name in names if name in shared] for names in (TRUTH_NAMES, GUESS_NAMES)]
     # Two that might be meant are none: a number that nobody asked for must not mislead.
     return (found[0][0], found[1][0]) if all(len(names) == 1 for names in found) else None
 

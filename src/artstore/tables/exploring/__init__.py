@@ -20,6 +20,7 @@ from artstore.tables.exploring.concatenated import Concatenated
 from artstore.tables.exploring.confusing import Confusion, confusion
 from artstore.tables.exploring.explored import ExploredTable
 from artstore.tables.exploring.quickconditions import QUICK_NAMES, quick_condition, side_counts
+from artstore.tables.exploring.samerow import RowFound, same_row
 from artstore.tables.exploring.selection import Selection, SortKey
 from artstore.tables.exploring.sidecolumns import SideColumn
 from artstore.tables.exploring.tickets import QueryLimits, Ticket, interruptible
@@ -38,6 +39,7 @@ __all__ = [
     "Group",
     "Groups",
     "QueryLimits",
+    "RowFound",
     "Selection",
     "SideColumn",
     "SideCounts",
@@ -51,5 +53,6 @@ __all__ = [
     "interruptible",
     "possible_keys",
     "quick_condition",
+    "same_row",
     "side_counts",
 ]

@@ -31,7 +31,15 @@ from artstore.tables.types import (
 )
 from artstore.tables.widening import widened
 
-__all__ = ["CompareKey", "check_key", "default_key", "key_type", "key_values", "possible_keys"]
+__all__ = [
+    "CompareKey",
+    "check_key",
+    "default_key",
+    "key_type",
+    "key_values",
+    "possible_keys",
+    "row_key",
+]
 
 _KINDS: Final = ("columns", "digest", "position")
 _IMAGE: Final = "image-file"
@@ -85,6 +93,22 @@ def default_key(readers: Sequence[RowReader]) -> CompareKey:
         return CompareKey("columns", (_ID,))
     images = [name for name in names if _is_image(readers, name)]
     return CompareKey("digest", (images[0],)) if images else CompareKey("position")
+
+
+def row_key(readers: Sequence[RowReader]) -> CompareKey | None:
+    """
+    What one row of the first table is looked for by in the others; None if they share nothing.
+
+    As `default_key`, but no cell is read, and a position says nothing about one row.
+    """
+    primary = _shared_primary_keys(readers)
+    if primary:
+        return CompareKey("columns", primary[0])
+    names = _shared(readers)
+    if _ID in names and _is_key(readers, (_ID,)) and _has_cells(readers, _ID):
+        return CompareKey("columns", (_ID,))
+    images = [name for name in names if _is_image(readers, name)]
+    return CompareKey("digest", (images[0],)) if images else None
 
 
 def check_key(readers: Sequence[RowReader], key: CompareKey) -> None:

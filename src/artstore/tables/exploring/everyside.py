@@ -12,7 +12,7 @@ from artstore.tables.expressions import mongo
 from artstore.tables.expressions.refusal import Refusal
 from artstore.tables.expressions.tree import Call, Field, Loop, Node, Path
 
-__all__ = ["expanded"]
+__all__ = ["expanded", "original_place"]
 
 _SQL: Final = re.compile(
     r"""
@@ -48,6 +48,22 @@ def expanded(text: str, side_count: int) -> tuple[str, ...]:
         return (text,)
     mark = "" if is_mongo else "t"
     return tuple(_replaced(text, places, f"{mark}{at}") for at in range(side_count))
+
+
+def original_place(text: str, place: int) -> int:
+    """
+    The place in a condition that one of those that it is short for has at `place`.
+
+    Of the tenth and later tables it is one character off for each `*` before it.
+    """
+    if text.lstrip().startswith("{"):
+        # A digit is as long as a star.
+        return place
+    shift = 0
+    for at in _in_sql(text):
+        if at + shift < place:
+            shift += 1
+    return place - shift
 
 
 def _replaced(text: str, places: list[int], side: str) -> str:

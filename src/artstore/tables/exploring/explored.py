@@ -23,7 +23,13 @@ from artstore.tables.exploring.answers import (
 )
 from artstore.tables.exploring.caching import AnswerCache
 from artstore.tables.exploring.display import cut, cut_sql, restored
-from artstore.tables.exploring.facets import facets_of, is_counted, shown_value, value_counts
+from artstore.tables.exploring.facets import (
+    facets_of,
+    is_counted,
+    share_ranges,
+    shown_value,
+    value_counts,
+)
 from artstore.tables.exploring.grouping import GroupOrder, groups_of
 from artstore.tables.exploring.matching import Matches
 from artstore.tables.exploring.ordering import Ordering
@@ -192,6 +198,7 @@ class ExploredTable:
         if names is None:
             names = [info.name for info in planner.columns(_checked(selection))]
         infos = planner.chosen(_checked(selection), list(dict.fromkeys(names)))
+        self._align(planner, [info.name for info in infos])
         found = {facet.column: facet for facet in facets_of(planner, self._cache, selection, infos)}
         return [found[name] for name in names]
 
@@ -227,7 +234,9 @@ class ExploredTable:
                 code="value-invalid",
             )
         wanted = GroupOrder(order, descending, start, count)
-        return groups_of(self._plans(), self._cache, _checked(selection), by, list(columns), wanted)
+        planner = self._plans()
+        self._align(planner, columns)
+        return groups_of(planner, self._cache, _checked(selection), by, list(columns), wanted)
 
     def values(
         self, selection: Selection, column: str, prefix: str = "", count: int = 20
@@ -288,6 +297,12 @@ class ExploredTable:
             if self._planner is None or self._planner[0] is not found:
                 self._planner = (found, Planner(source_of(self.reader)))
             return self._planner[1]
+
+    def _align(self, planner: Planner, names: Sequence[str]) -> None:
+        """Columns of compared tables that are one column there get the same bins."""
+        columns = getattr(self.reader, "side_columns", ())
+        if columns:
+            share_ranges(planner, self._cache, columns, names)
 
     def _matches(self, selection: Selection) -> Matches:
         def make() -> Matches:

@@ -16,7 +16,7 @@ from artstore.tables.exploring.caching import AnswerCache
 from artstore.tables.exploring.plans import Plan
 from artstore.tables.exploring.running import Relation
 from artstore.tables.exploring.selection import SortKey
-from artstore.tables.types import ColumnType, Decimal
+from artstore.tables.types import ColumnType, Decimal, Plain
 
 __all__ = ["ORDER_ROWS_MAX", "Ordering"]
 
@@ -158,10 +158,37 @@ class Ordering:
             wanted = TOP_ROWS
             while wanted < stop:
                 wanted *= 4
-            found = self._run(f"WHERE w {self._order_by()} LIMIT {wanted}")
-            kept = (found, len(found) < wanted)
-            self._cache.put(key, kept, found.nbytes)
+            kept = self._loose_top(wanted)
+            if len(kept[0]) < stop and not kept[1]:
+                found = self._run(f"WHERE w {self._order_by()} LIMIT {wanted}")
+                kept = (found, len(found) < wanted)
+            self._cache.put(key, kept, kept[0].nbytes)
         return kept[0][start:stop]
+
+    def _loose_top(self, wanted: int) -> tuple[Any, bool]:
+        """
+        The first rows by a column of fractions, at most `wanted`, and whether these are all.
+
+        The engine does it a quarter faster where it need not look at the rows of equal cells; most
+        fractions have few. Of the last cell it may have taken any rows, so these are left out.
+        """
+        kind = self._infos[0].type
+        if len(self._keys) > 1 or not (isinstance(kind, Plain) and kind.name.startswith("float")):
+            return np.zeros(0, np.int64), False
+        way = "DESC" if self._keys[0].descending else "ASC"
+        found = self._plan.run(
+            f"SELECT {ROW}, c0 FROM s WHERE w ORDER BY c0 {way} NULLS LAST LIMIT {wanted}"
+        )
+        cells = found["c0"].combine_chunks()
+        is_null = np.asarray(cells.is_null())
+        values = np.asarray(cells.fill_null(0)).astype(np.float64)
+        same = (values[1:] == values[:-1]) | (np.isnan(values[1:]) & np.isnan(values[:-1]))
+        begins = np.concatenate(([True], ~(same & (is_null[1:] == is_null[:-1]))))[: len(values)]
+        rows = self._plan.source.numbers(found[ROW].to_numpy())
+        rows = rows[np.lexsort((rows, np.cumsum(begins)))]
+        if len(rows) < wanted:
+            return rows, True
+        return rows[: int(np.flatnonzero(begins)[-1])], False
 
     def _deep(self, start: int, stop: int) -> Any:
         """A window far from both ends: only rows of its range of values are sorted."""

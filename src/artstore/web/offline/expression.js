@@ -195,10 +195,11 @@ class Parser {
       this.wants(list, "list");
       return { kind: "bool", from: left.from, at: held(list, left) };
     }
-    const tests = [];
-    do tests.push(this.compared(left, this.sum(), (order) => order === 0));
+    const given = [];
+    do given.push(this.sum());
     while (this.takes(","));
     this.must(")");
+    const tests = given.map((node) => this.compared(rounding(left, given), node, SIGNS["="]));
     return tests.reduce((one, two) => this.logic(one, two, true));
   }
 
@@ -206,7 +207,9 @@ class Parser {
   between(left) {
     const low = this.sum();
     this.must("AND");
-    return this.logic(this.compared(left, low, SIGNS[">="]), this.compared(left, this.sum(), SIGNS["<="]), false);
+    const high = this.sum();
+    const node = rounding(left, [low, high]);
+    return this.logic(this.compared(node, low, SIGNS[">="]), this.compared(node, high, SIGNS["<="]), false);
   }
 
   /** @param {Node} left @param {boolean} isBlind whether capitals do not count @returns {Node} */
@@ -246,7 +249,7 @@ class Parser {
       return { kind: b.kind, from: a.from, at: () => value };
     }
     const { rounded } = b;
-    if (a.kind === "number" && rounded) return { ...a, at: (row) => (Number.isInteger(a.at(row)) ? a.at(row) : rounded(a.at(row))) };
+    if (a.kind === "number" && rounded) return { ...a, at: (row) => (typeof a.at(row) === "number" ? rounded(a.at(row)) : a.at(row)) };
     return a;
   }
 
@@ -401,6 +404,11 @@ const SIGNS = {
   ">": (order) => order > 0,
   ">=": (order) => order >= 0,
 };
+
+/** Beside anything but what is written out the engine takes a short float for a long one. @param {Node} node @param {Node[]} others @returns {Node} */
+function rounding(node, others) {
+  return others.every((other) => other.text !== undefined) ? node : { ...node, rounded: undefined };
+}
 
 /** @param {(row: number) => any} at @returns {(row: number) => any} */
 function negated(at) {

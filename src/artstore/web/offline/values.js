@@ -77,17 +77,5 @@ export function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** @param {number} number @returns {number} as float16 has it */
-function half(number) {
-  const size = Math.abs(number);
-  if (!size || !Number.isFinite(number)) return number;
-  if (size >= 65_520) return Math.sign(number) * Infinity;
-  const step = 2 ** (Math.max(Math.floor(Math.log2(size)), -14) - 10);
-  const places = size / step;
-  const low = Math.floor(places);
-  const isUp = places - low > 0.5 || (places - low === 0.5 && low % 2 === 1);
-  return Math.sign(number) * (low + Number(isUp)) * step;
-}
-
-/** @type {Record<string, (number: number) => number>} */
-export const ROUNDED = { float32: Math.fround, float16: half };
+/** Columns whose cells are rounded: a fraction that is written out is rounded as they are. @type {Record<string, (number: number) => number>} */
+export const ROUNDED = { float32: Math.fround };

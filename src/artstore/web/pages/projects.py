@@ -29,6 +29,8 @@ def show_projects(visit: Visit) -> Answer:
     """The projects of the store, and the artifacts that were pushed to last."""
     store = visit.site.store
     names = store.projects()
+    if not names:
+        visit.site.check_there()
     cut = cut_page(visit, len(names), _PAGE_SIZE)
     shown = names[cut.start : cut.stop]
     found = dict(zip(shown, together(store.collection_names, shown), strict=True))

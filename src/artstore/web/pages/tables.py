@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore.errors import ArtstoreError, InvalidInputError, LimitExceededError
+from artstore.web.comparedesk import open_comparison, selection_of
+from artstore.web.comparejson import matrix_json, sides_json, with_sides
 from artstore.web.routing import Answer, Page, Visit, json_response
 from artstore.web.tabledesk import VIEW_MAX_BYTES, OpenedTable, desk_of, open_table
 from artstore.web.tablestate import TableState, parse_state
@@ -41,6 +43,11 @@ _ASKED: Final = frozenset(
 )
 """Parts of a query that are no part of a view."""
 
+_LEFT_OUT: Final = frozenset(
+    ("where", "group", "with", "key", "how", "quick", "truth", "guess", "matrix")
+)
+"""Parts that say nothing when they are empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -61,7 +68,7 @@ class Question:
     asked: dict[str, str]
 
     def selection(self) -> Selection:
-        return self.state.selection()
+        return selection_of(self.table, self.state)
 
     def number(self, name: str, default: int, most: int) -> int:
         """A whole number that was asked. Raises InvalidInputError `request-invalid`."""
@@ -114,10 +121,25 @@ def ask(visit: Visit) -> Question:
         kept = parse_qsl(desk_of(visit.site).view(views[-1]), keep_blank_values=True)
         pairs = kept + [pair for pair in pairs if pair[0] != "view"]
     # A form without scripts sends its empty fields too.
-    pairs = [pair for pair in pairs if pair not in (("where", ""), ("group", ""))]
+    pairs = [(name, text) for name, text in pairs if text or name not in _LEFT_OUT]
     asked = {name: text for name, text in pairs if name in _ASKED}
     state, told = parse_state(pair for pair in pairs if pair[0] not in _ASKED)
+    if state.compared:
+        try:
+            table = open_comparison(visit, version, visit.params["path"], table, state)
+        except ArtstoreError as error:
+            if visit.is_api:
+                raise
+            # The page of the table itself can be shown, and tells why.
+            state = replace(state, compared=(), keys=(), how=None, quick=None, matrix=None)
+            told = (*told, _told(visit, error))
     return Question(visit, version, visit.params["path"], table, state, told, asked)
+
+
+def _told(visit: Visit, error: ArtstoreError) -> str:
+    from artstore.web.failures import failure_value
+
+    return str(failure_value(error, visit.site)["error"]["message"])
 
 
 def show_table(visit: Visit) -> Answer:
@@ -157,8 +179,20 @@ def _failed(question: Question, error: ArtstoreError) -> Response:
 
     value = failure_value(error, question.visit.site)
     if "position" in error.context:
-        value["error"]["part"] = failing_part(question, error)
+        place_error(question, value["error"], error)
     return json_response(value, int(error.http_status))
+
+
+def place_error(question: Question, told: dict[str, Any], error: ArtstoreError) -> None:
+    """Tell the part of the address that an error speaks of, and the character there."""
+    from artstore.tables.exploring import ComparedTables
+    from artstore.tables.exploring.everyside import original_place
+
+    told["part"] = part = failing_part(question, error)
+    is_where = part is not None and part.startswith("where:")
+    if is_where and "position" in told and isinstance(question.table.reader, ComparedTables):
+        text = question.state.where[int(str(part)[6:])]
+        told["position"] = original_place(text, told["position"])
 
 
 def failing_part(question: Question, error: ArtstoreError) -> str | None:
@@ -193,6 +227,7 @@ def table_rows(question: Question) -> dict[str, Any]:
     if numbers is not None:
         found = explored.rows(numbers, only, selection)
         told = window_json(found, matching, links, limits)
+        with_sides(question.table, told["columns"])
         places = [explored.position(selection, number) for number in numbers]
         return {**told, "places": places, "told": list(question.told)}
     count = question.number("count", 100, _ROWS_MAX)
@@ -201,7 +236,9 @@ def table_rows(question: Question) -> dict[str, Any]:
         place = explored.position(selection, question.number("at", 0, _POSITION))
         start = max((place or 0) - count // 2, 0)
     window = explored.window(selection, start, count, only)
-    return {**window_json(window, matching, links, limits), "told": list(question.told)}
+    told = window_json(window, matching, links, limits)
+    with_sides(question.table, told["columns"])
+    return {**told, "told": list(question.told)}
 
 
 def table_check(question: Question) -> dict[str, Any]:
@@ -216,8 +253,10 @@ def table_check(question: Question) -> dict[str, Any]:
         columns = explored.columns(selection)
     except (InvalidInputError, LimitExceededError) as error:
         value = failure_value(error, question.visit.site)
+        place_error(question, value["error"], error)
         return {**value, "columns": None}
-    return {"error": None, "columns": [column_json(column) for column in columns]}
+    found = [column_json(column) for column in columns]
+    return {"error": None, "columns": with_sides(question.table, found)}
 
 
 def table_facets(question: Question) -> dict[str, Any]:
@@ -250,7 +289,9 @@ def table_groups(question: Question) -> dict[str, Any]:
     )
     media = [one.name for one in wanted if one.role == "media"]
     examples = example_cells(question, media, [group.examples for group in groups.groups])
-    return groups_json(groups, question.table.links_of(question.visit), examples)
+    told = groups_json(groups, question.table.links_of(question.visit), examples)
+    with_sides(question.table, told["by"])
+    return told
 
 
 def example_cells(
@@ -303,6 +344,7 @@ def table_cell(question: Question) -> dict[str, Any]:
     else:
         array = reader.read_rows(numbers[0], numbers[0] + 1, [column]).arrays[0]
     told: dict[str, Any] = {"number": numbers[0], "column": column_json(info[column])}
+    with_sides(question.table, [told["column"]])
     text = array[0].as_py() if str(info[column].type) == "text" else None
     if isinstance(text, str):
         offset = question.number("offset", 0, _POSITION)
@@ -310,6 +352,20 @@ def table_cell(question: Question) -> dict[str, Any]:
         return {**told, "text": {"offset": offset, "length": len(text), "v": part}}
     links = question.table.links_of(question.visit)(column)
     return {**told, "cell": cells_json(info[column].type, array, links, FULL)[0]}
+
+
+def table_sample(question: Question) -> dict[str, Any]:
+    """Row `row` in other versions of the artifact, and the cells that differ there."""
+    from artstore.web.tablesamples import sample_json
+
+    return sample_json(question)
+
+
+def show_others(visit: Visit) -> Answer:
+    """Versions whose table can be compared with this one."""
+    from artstore.web.comparepage import other_tables
+
+    return Answer("", other_tables(visit))
 
 
 def keep_view(visit: Visit) -> Response:
@@ -346,6 +402,10 @@ PAGES: Final = (
     _json_page("table-groups", table_groups),
     _json_page("table-values", table_values),
     _json_page("table-cell", table_cell),
+    _json_page("table-sides", sides_json),
+    _json_page("table-matrix", matrix_json),
+    Page(f"{_VERSION}/table-others/{{path:path}}", show_others, "table-others", api_only=True),
+    _json_page("table-sample", table_sample),
     Page(
         f"{_VERSION}/table-view/{{path:path}}",
         keep_view,

@@ -16,17 +16,55 @@ export class ApiError extends Error {
 
 const client = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** @param {string} name @returns {HTMLMetaElement|null} */
+const meta = (name) => document.querySelector(`meta[name=artstore-${name}]`);
+
+let count = 0;
+
 /** What a request with a body has to say, so that no other page can make it. */
-const FORM = {
-  "Content-Type": "application/x-www-form-urlencoded",
-  "X-Artstore-Token": /** @type {HTMLMetaElement|null} */ (document.querySelector("meta[name=artstore-token]"))?.content ?? "",
-};
+function form() {
+  return { "Content-Type": "application/x-www-form-urlencoded", "X-Artstore-Token": meta("token")?.content ?? "" };
+}
+
+/**
+ * The answer of the server; that there is none is told in words.
+ * @param {string} address
+ * @param {RequestInit} [init]
+ */
+export async function reached(address, init) {
+  try {
+    return await fetch(address, init);
+  } catch (error) {
+    if (/** @type {Error} */ (error).name === "AbortError") throw error;
+    throw new ApiError({ code: "server-away", message: "the server does not answer", hint: "once it does, try again: nothing on this page is lost" }, 0);
+  }
+}
+
+/**
+ * Send a state that is too long for an address. A server that was started again has another token.
+ * @param {string} address
+ * @param {string} body
+ * @param {RequestInit} [init]
+ */
+async function sent(address, body, init = {}) {
+  const send = () => reached(address, { ...init, method: "POST", body, headers: { ...init.headers, ...form() } });
+  const answer = await send();
+  const known = meta("token");
+  if (answer.status !== 403 || !known) return answer;
+  const session = await reached(`${meta("root")?.content ?? ""}/api/v1/session`);
+  const token = session.ok ? (await session.json()).token : known.content;
+  if (token === known.content) return answer;
+  known.content = token;
+  return send();
+}
 
 export class Api {
   /** @param {Record<string, string>} links addresses by what they give */
   constructor(links) {
     this.links = links;
     this.generation = 0;
+    // Tables side by side ask at once, each for itself.
+    this.client = `${client}${(count += 1)}`;
     this.controller = new AbortController();
   }
 
@@ -48,25 +86,16 @@ export class Api {
     const isLong = query.length > 6000;
     /** @type {Record<string, string>} */
     const headers = { Accept: "application/json" };
-    if (!options.free) headers["X-Artstore-Client"] = `${client};${this.generation}`;
+    if (!options.free) headers["X-Artstore-Client"] = `${this.client};${this.generation}`;
     /** @type {RequestInit} */
     const init = { headers, signal: options.free ? undefined : this.controller.signal };
-    if (isLong) {
-      init.method = "POST";
-      init.body = query;
-      Object.assign(headers, FORM);
-    }
-    return this.answer(await fetch(isLong ? this.links[what] : `${this.links[what]}?${query}`, init));
+    const answer = isLong ? sent(this.links[what], query, init) : reached(`${this.links[what]}?${query}`, init);
+    return this.answer(await answer);
   }
 
   /** @param {string} query a state that is too long for an address @returns {Promise<string>} its id */
   async keep(query) {
-    const answer = await fetch(this.links.view, {
-      method: "POST",
-      body: query,
-      headers: FORM,
-    });
-    return (await this.answer(answer)).view;
+    return (await this.answer(await sent(this.links.view, query))).view;
   }
 
   /** @param {Response} response */

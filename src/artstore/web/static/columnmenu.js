@@ -25,6 +25,7 @@ export function openColumnMenu(app, one, anchor) {
     menu(`Menu of ${name}`, [
       canSort ? ["Sort ascending", () => app.sortBy(name, false)] : null,
       canSort ? ["Sort descending", () => app.sortBy(name, true)] : null,
+      ...(canSort ? (column.parts ?? []).slice(1) : []).map((/** @type {any} */ part) => /** @type {[string, () => void]} */ ([`Sort by ${part.name}`, () => app.sortBy(part.name, false)])),
       state.sort.length ? ["Do not sort", () => app.change({ sort: [], start: 0 }, true)] : null,
       canSort ? ["Filter by value…", () => openValues(app, name)] : null,
       ["Only null", () => app.filterByValue(name, null, false)],

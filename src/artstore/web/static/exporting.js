@@ -1,6 +1,7 @@
 // @ts-check
 // The menu that saves rows as a file: those on the screen, or all of the selection.
 
+import { reached } from "./api.js";
 import { grouped, h } from "./dom.js";
 import { menu, openPopup } from "./popup.js";
 import { queryOf } from "./state.js";
@@ -16,8 +17,8 @@ const FILE_ROWS = 1000;
  */
 export function openExportMenu(app, anchor) {
   const { matching } = app.windows;
-  const start = app.state.group.length ? 0 : app.grid.firstPlace();
-  const count = Math.max(Math.min(Math.ceil(app.grid.viewHeight / app.grid.rowHeight), matching - start), 0);
+  const start = app.isGrouped ? 0 : app.grid.firstPlace();
+  const count = Math.max(Math.min(Math.ceil(app.grid.viewHeight / app.grid.rowHeight) * (app.grid.perLine ?? 1), matching - start), 0);
   /** @param {"seen"|"all"} what @returns {[string, () => void][]} */
   const items = (what) => FORMATS.map(([format, label]) => [label, () => save(app, format, what, start, count)]);
   openPopup(anchor, menu("Export", [
@@ -60,7 +61,7 @@ async function save(app, format, what, start, count) {
 
 /** What one file cannot hold is told on the page: a download that fails says nothing. @param {any} app @param {string} address */
 async function fetched(app, address) {
-  const response = await fetch(address);
+  const response = await reached(address);
   if (!response.ok) await app.api.answer(response);
   const name = /filename\*=UTF-8''([^;]+)/.exec(response.headers.get("Content-Disposition") ?? "")?.[1];
   return { href: URL.createObjectURL(await response.blob()), name: decodeURIComponent(name ?? "rows.html") };

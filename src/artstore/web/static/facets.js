@@ -65,7 +65,7 @@ export function facetPicture(facet, width, choose) {
  * @param {number} step
  * @param {(condition: string) => void} choose
  */
-function choosable(svg, facet, count, step, choose) {
+export function choosable(svg, facet, count, step, choose) {
   svg.classList.add("choosable");
   /** @param {PointerEvent} event */
   const barAt = (event) => Math.min(Math.max(Math.floor((event.clientX - svg.getBoundingClientRect().left) / step), 0), count - 1);

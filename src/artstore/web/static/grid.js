@@ -2,11 +2,10 @@
 // The grid: rows and columns that can be seen are there, and no others.
 
 import { Heads, MIN_WIDTH } from "./heads.js";
-import { rendererOf } from "./cells/registry.js";
 import { h } from "./dom.js";
 
 /** Browsers make no box higher than some 17 million pixels; beyond, places are scaled. */
-const HEIGHT_MAX = 12_000_000;
+export const HEIGHT_MAX = 12_000_000;
 const OVERSCAN = 4;
 const NUMBER_WIDTH = 68;
 const ROW_HEIGHT = 28;
@@ -49,7 +48,7 @@ export class Grid {
     const { state } = this.app;
     let x = NUMBER_WIDTH;
     this.columns = this.app.shownColumns().map((/** @type {Column} */ column) => {
-      const renderer = rendererOf(column, state.renderers[column.name]);
+      const renderer = this.app.comparing.renderer(column, state.renderers[column.name]);
       const width = state.widths[column.name] ?? renderer.width ?? 160;
       const placed = { column, x, width, isPinned: state.pins.includes(column.name), renderer };
       x += width;
@@ -153,9 +152,11 @@ export class Grid {
     for (let place = from; place < to; place += 1) this.drawRow(place, seen, Math.max(spacer, 0), pinned.length);
     this.scroll.classList.toggle("is-old", windows.isOld);
     this.showActive();
-    const names = this.columns.map((one) => one.column.name);
-    windows.ensure(from, Math.max(to, 1), names, first, last, pinned.map((one) => one.column.name));
-    this.app.questions.wantFacets(seen.map((one) => one.column.name));
+    const { comparing } = this.app;
+    const namesOf = (/** @type {any[]} */ all) => all.flatMap((one) => comparing.names(one.column));
+    const before = namesOf(this.columns.slice(0, first)).length;
+    windows.ensure(from, Math.max(to, 1), namesOf(this.columns), before, before + namesOf(this.columns.slice(first, last + 1)).length - 1, [...namesOf(pinned), ...comparing.flags]);
+    this.app.questions.wantFacets(namesOf(seen));
   }
 
   /** @returns {[number, number]} the first and the last column that can be seen */
@@ -216,15 +217,15 @@ export class Grid {
   /** @param {any} row @param {number} place @param {any} one */
   cell(row, place, one) {
     const { column, renderer, width, isPinned, x } = one;
-    const value = this.app.windows.cell(place, column.name);
+    const value = this.app.comparing.cell(this.app.windows, place, column);
     const key = `:${column.name}`;
-    const range = this.app.rangeOf(column.name);
+    const range = this.app.rangeOf(...this.app.comparing.names(column));
     const mark = renderer.name === "bar" ? `${range}` : "";
     const kept = row.cells.get(key);
     if (kept && (kept.value === value || value === undefined) && kept.mark === mark) return kept.element;
     const at = this.columns.indexOf(one);
     const classes = ["grid-cell", column.kind, renderer.isRight ? "right" : "", isPinned ? "pinned" : ""].join(" ");
-    const element = h("div", { class: classes, role: "gridcell", id: `cell-${place}-${at}`, "aria-colindex": at + 2, "data-place": place, "data-column": at });
+    const element = h("div", { class: classes, role: "gridcell", id: `${this.app.ids}-${place}-${at}`, "aria-colindex": at + 2, "data-place": place, "data-column": at });
     element.style.flexBasis = `${width}px`;
     if (isPinned) element.style.left = `${x}px`;
     if (value === null) element.append(h("span", { class: "null" }, "null"));
@@ -248,11 +249,18 @@ export class Grid {
     if (event.target !== this.scroll || event.ctrlKey || event.metaKey || event.altKey) {
       if (!(event.ctrlKey && (event.key === "Home" || event.key === "End")) || event.target !== this.scroll) return;
     }
+    const move = this.moves(event)[event.key];
+    if (!move) return;
+    event.preventDefault();
+    move();
+  }
+
+  /** @param {KeyboardEvent} event @returns {Record<string, () => void>} what keys do */
+  moves(event) {
     const page = Math.max(Math.floor(this.viewHeight / this.rowHeight) - 1, 1);
     const last = this.app.windows.matching - 1;
     const { place, column } = this.active;
-    /** @type {Record<string, () => void>} */
-    const moves = {
+    return {
       ArrowDown: () => this.activate(place + 1, column),
       ArrowUp: () => this.activate(place - 1, column),
       j: () => this.activate(place + 1, column),
@@ -267,10 +275,6 @@ export class Grid {
       f: () => this.filterBy(place, column, false),
       x: () => this.filterBy(place, column, true),
     };
-    const move = moves[event.key];
-    if (!move) return;
-    event.preventDefault();
-    move();
   }
 
   /** @param {number} place @param {number} column @param {boolean} [isQuiet] no scrolling */
@@ -298,7 +302,7 @@ export class Grid {
     const { place, column } = this.active;
     for (const element of this.body.querySelectorAll(".active, .active-row")) element.classList.remove("active", "active-row");
     const row = this.rows.get(place);
-    const id = `cell-${place}-${column}`;
+    const id = `${this.app.ids}-${place}-${column}`;
     const cell = row?.element.querySelector(`#${id}`);
     row?.element.classList.add("active-row");
     cell?.classList.add("active");
@@ -321,7 +325,7 @@ export class Grid {
     this.activate(place, column, true);
     const isValue = target !== cell && CLICKED.includes(this.columns[column].column.kind);
     if (target.closest(".picture, .heatmap, .sparkline")) this.app.openPlace(place);
-    else if (isValue && getSelection()?.isCollapsed !== false && event.detail === 1) this.filterBy(place, column, event.altKey);
+    else if (isValue && getSelection()?.isCollapsed !== false && event.detail === 1) this.filterBy(place, column, event.altKey, Number(target.closest("[data-side]")?.getAttribute("data-side") ?? NaN));
   }
 
   /** @param {MouseEvent} event */
@@ -330,10 +334,11 @@ export class Grid {
     if (cell) this.app.openPlace(Number(cell.getAttribute("data-place")));
   }
 
-  /** @param {number} place @param {number} column @param {boolean} negated */
-  filterBy(place, column, negated) {
+  /** @param {number} place @param {number} column @param {boolean} negated @param {number} [side] whose cell it is */
+  filterBy(place, column, negated, side) {
     if (place < 0) return;
-    const { name } = this.columns[column].column;
+    const one = /** @type {any} */ (this.columns[column].column);
+    const { name } = one.parts?.find((/** @type {any} */ part) => part.side === side) ?? one;
     const value = this.app.windows.cell(place, name);
     if (value !== undefined) this.app.filterByValue(name, value, negated);
   }

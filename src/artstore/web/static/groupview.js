@@ -42,8 +42,7 @@ export class GroupView {
   /** @param {any} answer as /table-groups gives it */
   draw(answer) {
     this.start = answer.start;
-    const names = this.app.shownNames().filter((/** @type {string} */ name) => !answer.by.some((/** @type {any} */ by) => by.name === name));
-    const columns = names.map((/** @type {string} */ name) => this.app.columnNamed(name)).filter(Boolean);
+    const columns = this.app.shownColumns().filter((/** @type {any} */ one) => !answer.by.some((/** @type {any} */ by) => by.name === one.name));
     if (!answer.start) {
       this.body = h("tbody");
       this.table.replaceChildren(this.head(answer, columns), this.body);
@@ -61,7 +60,7 @@ export class GroupView {
     return h(
       "thead",
       null,
-      h("tr", null, h("th", { scope: "col", "aria-sort": this.order === "key" ? "ascending" : "none" }, sort("key", label)), h("th", { scope: "col", "aria-sort": this.order === "count" ? "descending" : "none" }, sort("count", "rows")), ...columns.map((column) => h("th", { scope: "col" }, column.name, h("div", { class: "head-type" }, column.kind)))),
+      h("tr", null, h("th", { scope: "col", "aria-sort": this.order === "key" ? "ascending" : "none" }, sort("key", label)), h("th", { scope: "col", "aria-sort": this.order === "count" ? "descending" : "none" }, sort("count", "rows")), ...columns.map((column) => h("th", { scope: "col" }, column.label ?? column.name, h("div", { class: "head-type" }, column.kind)))),
     );
   }
 
@@ -81,6 +80,7 @@ export class GroupView {
 
   /** @param {any} answer @param {any} group @param {any} column @param {string[]} conditions @returns {(Node|string)[]} */
   cell(answer, group, column, conditions) {
+    if (column.parts) return this.app.comparing.groupCell(this, answer, group, column, conditions);
     const examples = Object.hasOwn(group.examples, column.name) ? group.examples[column.name] : null;
     if (examples) {
       const renderer = rendererOf(column, this.app.state.renderers[column.name]);

@@ -37,15 +37,20 @@ export class Heads {
   head(one) {
     const { column, width, isPinned, x } = one;
     const { name } = column;
-    const order = this.app.orderOf(name);
+    const label = column.label ?? name;
+    const { comparing, questions } = this.app;
+    const names = comparing.names(column);
+    const order = names.map((/** @type {string} */ part) => this.app.orderOf(part)).find(Boolean) ?? null;
     const facet = this.app.questions.facets.get(name);
     const at = this.grid.columns.indexOf(one);
     const kept = this.kept.get(name);
-    const mark = JSON.stringify([width, isPinned, isPinned && x, order, at, this.app.facetMark(name)]);
+    const mark = JSON.stringify([width, isPinned, isPinned && x, order, at, names.map((/** @type {string} */ part) => this.app.facetMark(part))]);
     if (kept?.mark === mark) return kept.element;
     const hadFocus = kept?.element.contains(document.activeElement) ? document.activeElement?.className : null;
     const sign = order ? `${order.descending ? "▼" : "▲"}${order.rank > 1 ? order.rank : ""}` : "";
-    const picture = facet ? facetPicture(facet, Math.max(width - 17, 24), (condition) => this.app.addCondition(condition)) : null;
+    const choose = (/** @type {string} */ condition) => this.app.addCondition(condition);
+    const room = Math.max(width - 17, 24);
+    const picture = column.parts ? comparing.picture(column, room, choose, names.map((/** @type {string} */ part) => questions.facets.get(part))) : facet ? facetPicture(facet, room, choose) : null;
     const element = h(
       "div",
       {
@@ -57,8 +62,8 @@ export class Heads {
       h(
         "div",
         { class: "head-line" },
-        h("button", { type: "button", class: "head-name", title: `${name}: ${column.type}. Sort`, onclick: (/** @type {MouseEvent} */ event) => this.app.toggleSort(name, event.shiftKey) }, name, sign ? h("span", { class: "order", "aria-hidden": "true" }, ` ${sign}`) : null),
-        h("button", { type: "button", class: "head-menu", "aria-haspopup": "menu", "aria-label": `Menu of ${name}`, onclick: (/** @type {MouseEvent} */ event) => this.app.openMenu(one, event.currentTarget) }, "⋮"),
+        h("button", { type: "button", class: "head-name", title: `${label}: ${column.type}. Sort`, onclick: (/** @type {MouseEvent} */ event) => this.app.toggleSort(name, event.shiftKey) }, label, sign ? h("span", { class: "order", "aria-hidden": "true" }, ` ${sign}`) : null),
+        h("button", { type: "button", class: "head-menu", "aria-haspopup": "menu", "aria-label": `Menu of ${label}`, onclick: (/** @type {MouseEvent} */ event) => this.app.openMenu(one, event.currentTarget) }, "⋮"),
       ),
       h("div", { class: "head-type" }, column.computed ? "computed · " : "", column.type.length > 40 ? column.kind : column.type),
       picture ?? h("div", { class: facet ? "facet-none" : "facet-none waiting" }),
@@ -80,7 +85,7 @@ export class Heads {
       role: "separator",
       tabindex: 0,
       "aria-orientation": "vertical",
-      "aria-label": `Width of ${name}`,
+      "aria-label": `Width of ${one.column.label ?? name}`,
       "aria-valuenow": Math.round(one.width),
       "aria-valuemin": MIN_WIDTH,
       "aria-valuemax": WIDTH_MAX,

@@ -27,7 +27,8 @@ export function overlayMenu(app) {
   };
   const scores = [...seen.scores].map(([name, [low, high]]) => {
     const value = shown.scores[name] ?? low;
-    const told = h("output", null, short(value));
+    // An output would take the label that is the slider's.
+    const told = h("span", null, short(value));
     const slider = h("input", { type: "range", min: low, max: high, step: (high - low) / 100 || 0.01, value, oninput: () => {
       const least = Number(slider.value);
       told.textContent = short(least);

@@ -21,6 +21,18 @@ function choose(theme) {
   document.dispatchEvent(new CustomEvent("artstore-theme", { detail: theme }));
 }
 
+for (const image of document.querySelectorAll("img[data-broken]")) {
+  const tell = () => {
+    const note = document.createElement("p");
+    note.className = "note";
+    note.textContent = image.dataset.broken;
+    (image.closest("a") ?? image).replaceWith(note);
+  };
+  // It may have failed before this ran.
+  if (image.complete && !image.naturalWidth) tell();
+  else image.addEventListener("error", tell);
+}
+
 for (const button of document.querySelectorAll("[data-theme-switch]")) {
   const tell = () => {
     button.textContent = `Theme: ${current()}`;

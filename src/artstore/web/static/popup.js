@@ -105,6 +105,7 @@ export function help() {
     ["Page Up, Page Down", "a page of rows"],
     ["Ctrl Home, Ctrl End", "first and last row"],
     ["Enter", "open the row"],
+    ["+ − 0", "a picture of the open row larger, smaller, all of it"],
     ["f", "only rows with the value of the cell"],
     ["x", "only rows without it"],
     ["/", "write a condition"],

@@ -25,6 +25,13 @@ export class Questions {
     this.asked.clear();
   }
 
+  /** @param {string[]} names of columns @returns {[number, number]|null} what all their numbers lie in */
+  rangeOf(names) {
+    const facets = names.map((name) => this.facets.get(name)).filter(Boolean);
+    const all = facets.flatMap((facet) => (facet.kind === "values" ? facet.values.map((/** @type {any} */ one) => one.value) : facet.edges)).filter((value) => typeof value === "number");
+    return all.length ? [Math.min(...all), Math.max(...all)] : null;
+  }
+
   /** @param {string[]} names */
   wantFacets(names) {
     const missing = names.filter((name) => !this.asked.has(name)).slice(0, FACETS_AT_ONCE);
@@ -50,11 +57,11 @@ export class Questions {
     }
   }
 
-  /** @param {number} start @param {number} count @param {string} order */
-  async groupsFrom(start, count, order) {
+  /** @param {number} start @param {number} count @param {string} order @param {string[]} [only] columns to sum up */
+  async groupsFrom(start, count, order, only = this.page.shownNames().slice(0, 60)) {
     const groups = this.page.state.group.map((name) => /** @type {[string, any]} */ (["group", name]));
     try {
-      return await this.page.api.get("groups", [...selectionPairs(this.page.state), ...groups, ["start", start], ["count", count], ["order", order], ["only", JSON.stringify(this.page.shownNames().slice(0, 60))]]);
+      return await this.page.api.get("groups", [...selectionPairs(this.page.state), ...groups, ["start", start], ["count", count], ["order", order], ["only", JSON.stringify(only)]]);
     } catch (error) {
       this.page.fail(error);
       return null;

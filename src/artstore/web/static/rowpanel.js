@@ -4,6 +4,11 @@
 import { rendererOf } from "./cells/registry.js";
 import { lineOf } from "./cells/any.js";
 import { grouped, h } from "./dom.js";
+import { overlayMenu } from "./overlaymenu.js";
+import { hasOverlay, seen } from "./overlays.js";
+import { Samples } from "./samples.js";
+
+const ZOOMS = { "+": 2, "=": 2, "-": 0.5, 0: 0 };
 
 export class RowPanel {
   /** @param {any} app */
@@ -17,11 +22,16 @@ export class RowPanel {
     this.back = h("button", { type: "button", onclick: () => this.step(-1) }, "← previous");
     this.next = h("button", { type: "button", onclick: () => this.step(1) }, "next →");
     this.content = h("dl", { class: "row-cells" });
+    this.copy = h("button", { type: "button", title: "Copy the address of this view", onclick: () => this.copyAddress() }, "Copy link");
+    this.samples = new Samples(app);
+    this.switches = h("details", { class: "row-overlays", open: true }, h("summary", null, "Boxes and masks"));
+    this.switchedFor = "";
     this.dialog = h(
       "dialog",
       { class: "row-panel", "aria-labelledby": "row-title" },
-      h("div", { class: "row-head" }, this.title, this.back, this.next, h("button", { type: "button", "aria-label": "Close", onclick: () => this.dialog.close() }, "×")),
+      h("div", { class: "row-head" }, this.title, this.back, this.next, this.copy, h("button", { type: "button", "aria-label": "Close", onclick: () => this.dialog.close() }, "×")),
       this.content,
+      this.samples.element,
     );
     this.title.id = "row-title";
     document.body.append(this.dialog);
@@ -31,9 +41,10 @@ export class RowPanel {
     });
     this.dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === this.dialog && this.dialog.close());
     this.dialog.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (/** @type {HTMLElement} */ (event.target).closest("input, select, textarea, audio, video")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || /** @type {HTMLElement} */ (event.target).closest("input, select, textarea, audio, video")) return;
       if (["ArrowRight", "j"].includes(event.key)) this.step(1);
       else if (["ArrowLeft", "k"].includes(event.key)) this.step(-1);
+      else if (event.key in ZOOMS) this.content.querySelector("figure")?.dispatchEvent(new CustomEvent("zoom", { detail: ZOOMS[/** @type {"+"} */ (event.key)] }));
       else return;
       event.preventDefault();
     });
@@ -73,13 +84,17 @@ export class RowPanel {
     this.place = place;
     this.asked += 1;
     const mine = this.asked;
-    if (!this.dialog.open) this.dialog.showModal();
+    if (!this.dialog.open) {
+      // Switches may have been moved elsewhere.
+      this.switchedFor = "";
+      this.dialog.showModal();
+    }
     try {
       const answer = await this.fetch(place);
       if (mine !== this.asked) return;
       this.show(answer, place);
       // The neighbours are there when they are asked for.
-      for (const other of [place + 1, place - 1]) if (other >= 0 && other < this.app.windows.matching) this.fetch(other).then((value) => this.warm(value), () => {});
+      for (const other of [place + 1, place - 1, place + 2]) if (other >= 0 && other < this.app.windows.matching) this.fetch(other).then((value) => this.warm(value), () => {});
     } catch (error) {
       if (mine === this.asked) this.content.replaceChildren(h("dd", { class: "quiet" }, /** @type {Error} */ (error).message));
     }
@@ -105,13 +120,45 @@ export class RowPanel {
     this.content.replaceChildren(
       ...columns.map((/** @type {any} */ { column, cell }) => {
         const renderer = rendererOf(column, this.app.state.renderers[column.name]);
-        const context = { column, height: 200, enlarged: true, range: this.app.rangeOf(column.name) };
+        const context = { column, height: 200, enlarged: true, range: this.app.rangeOf(column.name), smooth: this.app.state.smooth, keepSmooth: (/** @type {string} */ smooth) => this.app.change({ smooth }, false, true) };
         const drawn = cell === null ? h("span", { class: "null" }, "null") : this.app.grid.drawn(renderer, cell, context);
         const isWide = ["image", "video", "html", "array"].includes(column.kind) || (column.kind === "text" && lineOf(cell).length > 60);
         return h("div", { class: isWide ? "wide" : null }, h("dt", null, column.name, " ", h("small", null, column.type.length > 40 ? column.kind : column.type)), h("dd", null, drawn, this.more(column, cell, number), this.app.saving?.editor(column, cell, number)));
       }),
     );
+    this.showSwitches(columns);
+    this.samples.show(number);
     this.app.rowOpened(number);
+  }
+
+  /** Right below the first picture that has boxes or masks. @param {any[]} columns */
+  showSwitches(columns) {
+    const at = columns.findIndex(({ cell }) => cell?.$ === "image" && hasOverlay(cell));
+    if (at < 0) {
+      this.switches.remove();
+      return;
+    }
+    const known = `${[...seen.layers.keys(), ...seen.classes.keys(), ...seen.scores.entries()]}`;
+    if (known !== this.switchedFor) {
+      this.switchedFor = known;
+      const menu = overlayMenu(this.app);
+      menu.setAttribute("role", "group");
+      this.switches.replaceChildren(this.switches.firstElementChild, menu);
+    }
+    this.content.children[at].querySelector("dd").append(this.switches);
+  }
+
+  async copyAddress() {
+    await this.app.save(false);
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.copy.textContent = "Copied";
+    } catch {
+      // Without a clipboard it can still be marked and taken.
+      this.copy.replaceWith(h("input", { class: "row-link", readonly: true, "aria-label": "Address of this view", value: location.href, onfocus: (/** @type {FocusEvent} */ event) => /** @type {HTMLInputElement} */ (event.target).select() }));
+      this.dialog.querySelector(".row-link").focus();
+    }
+    setTimeout(() => (this.copy.textContent = "Copy link"), 2000);
   }
 
   /** @param {any} one @param {Map<any, any>} order */

@@ -1,6 +1,7 @@
 // @ts-check
 // Saving from a table page: the view under a name, rows as a new version, edits that wait for it.
 
+import { reached } from "./api.js";
 import { CellEdits } from "./celledits.js";
 import { byId, grouped, h } from "./dom.js";
 import { queryOf, selectionPairs } from "./state.js";
@@ -164,7 +165,7 @@ class Saving {
   async send(address, body) {
     const token = /** @type {HTMLMetaElement} */ (document.querySelector("meta[name=artstore-token]")).content;
     const headers = { "Content-Type": "application/json", Accept: "application/json", [TOKEN]: token };
-    return this.app.api.answer(await fetch(address, { method: "POST", headers, body: JSON.stringify(body) }));
+    return this.app.api.answer(await reached(address, { method: "POST", headers, body: JSON.stringify(body) }));
   }
 }
 

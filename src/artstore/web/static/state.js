@@ -15,6 +15,9 @@
  * @property {Record<string, string>} renderers
  * @property {string} mode
  * @property {number|null} size
+ * @property {string|null} image
+ * @property {string[]|null} captions
+ * @property {string|null} smooth
  * @property {string[]} hiddenLayers
  * @property {string[]} hiddenClasses
  * @property {Record<string, number>} scores
@@ -46,6 +49,9 @@ export function emptyState() {
     renderers: named(),
     mode: "rows",
     size: null,
+    image: null,
+    captions: null,
+    smooth: null,
     hiddenLayers: [],
     hiddenClasses: [],
     scores: named(),
@@ -78,6 +84,9 @@ const READ = {
   render: (state, text) => (state.renderers[split(text)[0]] = split(text)[1]),
   mode: (state, text) => (state.mode = text),
   size: (state, text) => (state.size = Number(text)),
+  image: (state, text) => (state.image = text),
+  captions: (state, text) => (state.captions = JSON.parse(text)),
+  smooth: (state, text) => (state.smooth = text),
   "hide-layer": (state, text) => state.hiddenLayers.push(text),
   "hide-class": (state, text) => state.hiddenClasses.push(text),
   score: (state, text) => (state.scores[split(text)[0]] = Number(split(text)[1])),
@@ -108,9 +117,21 @@ export function parse(query) {
  * @returns {[string, string][]}
  */
 export function selectionPairs(state) {
+  // Side by side each table answers for itself.
+  const isAlone = state.others.some(([name, text]) => name === "how" && text === "side");
+  return [...rowPairs(state), ...(isAlone ? [] : state.others.filter(([name]) => COMPARED.includes(name)))];
+}
+
+const COMPARED = ["with", "key", "how", "quick", "truth", "guess"];
+
+/** @param {State} state @returns {[string, string][]} */
+function rowPairs(state) {
+  // Pictures of a group stand together.
+  const by = state.mode === "images" ? state.group : [];
+  const sort = [...by.map((column) => ({ column, descending: false })), ...state.sort.filter((key) => !by.includes(key.column))];
   return [
     ...state.where.map((text) => /** @type {[string, string]} */ (["where", text])),
-    ...state.sort.map((key) => /** @type {[string, string]} */ (["sort", `${key.descending ? "desc" : "asc"}:${key.column}`])),
+    ...sort.map((key) => /** @type {[string, string]} */ (["sort", `${key.descending ? "desc" : "asc"}:${key.column}`])),
     ...state.compute.map(([name, text]) => /** @type {[string, string]} */ (["compute", `${name.replace(/[\\=]/g, "\\$&")}=${text}`])),
   ];
 }
@@ -121,7 +142,7 @@ export function selectionPairs(state) {
  */
 export function queryOf(state) {
   /** @type {[string, any][]} */
-  const pairs = [...selectionPairs(state), ...state.group.map((name) => ["group", name])];
+  const pairs = [...rowPairs({ ...state, mode: "rows" }), ...state.group.map((name) => ["group", name])];
   if (state.start) pairs.push(["start", Math.round(state.start)]);
   if (state.row !== null) pairs.push(["row", state.row]);
   if (state.columns) pairs.push(["columns", JSON.stringify(state.columns)]);
@@ -130,6 +151,9 @@ export function queryOf(state) {
   pairs.push(...Object.entries(state.renderers).map(([name, renderer]) => ["render", `${name}:${renderer}`]));
   if (state.mode !== "rows") pairs.push(["mode", state.mode]);
   if (state.size !== null) pairs.push(["size", state.size]);
+  if (state.image !== null) pairs.push(["image", state.image]);
+  if (state.captions) pairs.push(["captions", JSON.stringify(state.captions)]);
+  if (state.smooth) pairs.push(["smooth", state.smooth]);
   pairs.push(...state.hiddenLayers.map((name) => ["hide-layer", name]));
   pairs.push(...state.hiddenClasses.map((name) => ["hide-class", name]));
   pairs.push(...Object.entries(state.scores).map(([name, least]) => ["score", `${name}:${least}`]));
@@ -138,13 +162,30 @@ export function queryOf(state) {
   return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%3A/g, ":")}`).join("&");
 }
 
+const TELLING = new Set("truth label target expected ground_truth guess prediction predicted pred output".split(" "));
+
 /**
- * Columns as the table has them, but pictures beyond the first eight right behind the first one: where a
- * joined table has them they would be seen by nobody. The server's page has the same order.
+ * Columns as the table has them, but pictures, truths and guesses beyond the first eight right behind the first one:
+ * where a joined table has them they would be seen by nobody. The server's page has the same order.
  * @param {import("./cells/registry.js").Column[]} columns
  */
 export function usualOrder(columns) {
-  const late = columns.filter((column, at) => at >= 8 && column.role === "media");
-  const rest = columns.filter((column) => !late.includes(column));
+  const seen = columns.filter((column) => !["in", "changed"].includes(/** @type {any} */ (column).part));
+  const late = seen.filter((column, at) => at >= 8 && (column.role === "media" || TELLING.has(/** @type {any} */ (column).base ?? column.name)));
+  const rest = seen.filter((column) => !late.includes(column));
   return [...rest.slice(0, 1), ...late, ...rest.slice(1)].map((column) => column.name);
+}
+
+/** @param {any[]} columns @param {State} state @returns {string[]} those that are shown, in order */
+export function shownOf(columns, state) {
+  const known = state.columns ? columns.map((column) => column.name) : usualOrder(columns);
+  const names = state.columns ? state.columns.filter((name) => known.includes(name)) : known;
+  const pins = state.pins.filter((name) => names.includes(name));
+  return [...pins, ...names.filter((name) => !pins.includes(name))];
+}
+
+/** @param {any[]} columns of a view before @param {State} state @returns {any[]} with those that it computes */
+export function withComputed(columns, state) {
+  const known = new Map(columns.filter((column) => column.computed).map((column) => [column.name, column]));
+  return [...columns.filter((column) => !column.computed), ...state.compute.map(([name]) => known.get(name) ?? { name, type: "computed", role: "other", kind: "any", computed: true })];
 }

@@ -4,17 +4,20 @@
 import { Api } from "./api.js";
 import { openColumnList, openColumnMenu } from "./columnmenu.js";
 import { equals } from "./conditions.js";
+import { Comparing } from "./comparing.js";
 import { byId, debounced, grouped, h } from "./dom.js";
 import { openExportMenu } from "./exporting.js";
 import { FilterBox } from "./filterbox.js";
 import { Grid } from "./grid.js";
 import { GroupView } from "./groupview.js";
+import { ImageTools, imageColumn, takeGrid } from "./imagegrid.js";
 import { overlayMenu } from "./overlaymenu.js";
 import { seen, takeOverlays } from "./overlays.js";
 import { ask, help, openPopup } from "./popup.js";
 import { Questions } from "./questions.js";
 import { RowPanel } from "./rowpanel.js";
-import { named, parse, queryOf, selectionPairs, usualOrder } from "./state.js";
+import { Sides } from "./sides.js";
+import { named, parse, queryOf, selectionPairs, shownOf, withComputed } from "./state.js";
 import { Windows } from "./windows.js";
 
 const ADDRESS_MAX = 6000;
@@ -30,10 +33,14 @@ class TablePage {
     this.state = parse(data.query);
     /** @type {import("./cells/registry.js").Column[]} */
     this.columns = data.table.columns;
+    this.ids = "cell";
+    this.comparing = new Comparing(this, data.compare);
     this.questions = new Questions(this, data.table.facets);
     this.placeholder = "guess != truth";
     const texts = this.columns.filter((column) => column.role === "number");
     if (!this.columns.some((column) => column.name === "guess") && texts.length) this.placeholder = `${texts[0].name} > 0`;
+    const { truth, guess } = data.compare;
+    if (truth && guess) this.placeholder = this.comparing.isMerged ? `*.${guess} != *.${truth}` : `${guess} != ${truth}`;
     this.windows = new Windows(this.api, { changed: () => this.arrived(), failed: (error) => this.fail(error), counted: () => this.count() });
     this.windows.begin(data.table.window, this.state);
     takeOverlays(this.state);
@@ -41,8 +48,10 @@ class TablePage {
     this.gridHost = h("div", { class: "grid-host" });
     this.groupHost = h("div", { class: "group-host", hidden: true });
     this.host.append(this.gridHost, this.groupHost);
+    /** The other tables, if they are side by side. @type {Sides|null} */
+    this.sides = null;
     this.filter = new FilterBox(byId("table-filter"), this);
-    this.grid = new Grid(this.gridHost, this);
+    this.rowGrid = this.grid = new Grid(this.gridHost, this);
     this.groups = new GroupView(this.groupHost, this);
     this.panel = new RowPanel(this);
     /** Set by saving.js, which only pages of a server that may write have. @type {any} */
@@ -68,7 +77,11 @@ class TablePage {
       byId("table-error").replaceChildren();
       this.filter.fail(Object.assign(new Error(failed.message), { position: failed.position ?? null, hint: failed.hint }), text);
     }
+    if (this.comparing.how === "side") this.sides = new Sides(this);
     this.show(data.table.groups);
+    this.sides?.show(false);
+    this.comparing.changed();
+    if (this.comparing.get("matrix").length) this.comparing.openMatrix();
     if (this.state.start) this.grid.goTo(this.state.start);
     if (this.state.row !== null) this.openNumber(this.state.row);
   }
@@ -83,11 +96,15 @@ class TablePage {
     /** @param {string} name @param {(anchor: HTMLElement) => void} run @param {Record<string, any>} [props] */
     const button = (name, run, props) => h("button", { type: "button", class: "tool", onclick: (/** @type {MouseEvent} */ event) => run(/** @type {HTMLElement} */ (event.currentTarget)), ...props }, name);
     this.groupChoice = h("select", { "aria-label": "Group by", onchange: () => this.change({ group: this.groupChoice.value ? [this.groupChoice.value] : [], start: 0 }, true) });
+    this.imageTools = new ImageTools(this);
     this.overlayButton = button("Boxes and masks", (anchor) => openPopup(anchor, overlayMenu(this)), { hidden: true });
     byId("table-tools").replaceChildren(
       h("label", { class: "tool-label" }, "Group by ", this.groupChoice),
       button("Columns", (anchor) => openColumnList(this, anchor), { "aria-haspopup": "dialog" }),
+      this.imageTools.element,
       this.overlayButton,
+      this.links.matrix ? button("Compare", () => this.comparing.open(), { "aria-haspopup": "dialog" }) : "",
+      this.links.matrix ? button("Matrix", () => this.comparing.openMatrix(), { "aria-haspopup": "dialog" }) : "",
       button("Go to row", () => this.askRow()),
       this.links.export ? button("Export", (anchor) => openExportMenu(this, anchor), { "aria-haspopup": "menu" }) : "",
       button("?", () => help(), { "aria-label": "Keys", title: "Keys" }),
@@ -96,8 +113,8 @@ class TablePage {
 
   /** @param {any} [groups] what the page brought */
   show(groups) {
-    const isGrouped = this.state.group.length > 0;
-    this.gridHost.hidden = isGrouped;
+    const { isGrouped } = this;
+    const goBack = takeGrid(this);
     this.groupHost.hidden = !isGrouped;
     const names = this.columns.filter((column) => ["text", "number", "bool", "time"].includes(column.role)).map((column) => column.name);
     this.groupChoice.replaceChildren(h("option", { value: "" }, "nothing"), ...names.map((name) => h("option", { value: name, selected: this.state.group[0] === name }, name)));
@@ -106,6 +123,7 @@ class TablePage {
     if (isGrouped) this.groups.show(groups);
     else {
       this.grid.layout();
+      goBack();
       this.count();
     }
     this.fit();
@@ -113,17 +131,18 @@ class TablePage {
 
   // What others ask of the page.
 
+  get isGrouped() {
+    return this.state.group.length > 0 && !(this.state.mode === "images" && imageColumn(this));
+  }
+
   /** @returns {string[]} */
   shownNames() {
-    const known = usualOrder(this.columns);
-    const names = this.state.columns ? this.state.columns.filter((name) => known.includes(name)) : known;
-    const pins = this.state.pins.filter((name) => names.includes(name));
-    return [...pins, ...names.filter((name) => !pins.includes(name))];
+    return shownOf(this.columns, this.state);
   }
 
   shownColumns() {
     const byName = new Map(this.columns.map((column) => [column.name, column]));
-    return this.shownNames().map((name) => byName.get(name));
+    return this.comparing.joined(this.shownNames().map((name) => byName.get(name)));
   }
 
   /** @param {string} name */
@@ -137,11 +156,9 @@ class TablePage {
     return at < 0 ? null : { descending: this.state.sort[at].descending, rank: at + 1 };
   }
 
-  /** @param {string} name @returns {[number, number]|null} */
-  rangeOf(name) {
-    const edges = this.questions.facets.get(name)?.edges ?? [];
-    const [low, high] = [edges[0], edges[edges.length - 1]];
-    return typeof low === "number" && typeof high === "number" ? [low, high] : null;
+  /** @param {...string} names of columns @returns {[number, number]|null} what all their numbers lie in */
+  rangeOf(...names) {
+    return this.questions.rangeOf(names);
   }
 
   /** @param {string} name */
@@ -174,16 +191,12 @@ class TablePage {
       this.questions.forget();
       this.grid.active.place = -1;
       this.filter.error.hidden = true;
-      if (before.compute !== this.state.compute) this.columns = this.withComputed();
+      if (before.compute !== this.state.compute) this.columns = withComputed(this.columns, this.state);
     }
+    if (!isSame) this.comparing.changed();
     this.show();
-    if (!isSame && !this.state.group.length) this.grid.goTo(this.state.start);
-  }
-
-  withComputed() {
-    const stored = this.columns.filter((column) => !column.computed);
-    const known = new Map(this.columns.filter((column) => column.computed).map((column) => [column.name, column]));
-    return [...stored, ...this.state.compute.map(([name]) => known.get(name) ?? { name, type: "computed", role: "other", kind: "any", computed: true })];
+    this.sides?.show(isSame);
+    if (!isSame && !this.isGrouped) this.grid.goTo(this.state.start);
   }
 
   /** @param {boolean} isStep */
@@ -264,7 +277,7 @@ class TablePage {
 
   /** @param {string[]} names */
   setColumns(names) {
-    this.change({ columns: names }, true);
+    this.change({ columns: this.comparing.withMates(this.shownNames(), names) }, true);
   }
 
   /** @param {string} name @param {number} by */
@@ -307,6 +320,7 @@ class TablePage {
   count() {
     const { matching, total } = this.windows;
     byId("table-count").replaceChildren(h("strong", null, grouped(matching)), ` of ${grouped(total)} rows`);
+    this.sides?.tell(this.sides.own, h("strong", null, grouped(matching)), ` of ${grouped(total)} rows`);
   }
 
   /** @param {number} total @param {boolean} isApproximate */
@@ -337,7 +351,7 @@ class TablePage {
         this.filter.fail(Object.assign(new Error(`row ${number} is not among the rows that are shown`), { position: null, hint: null }), null);
         return;
       }
-      if (!this.state.group.length) this.grid.goTo(found.places[0]);
+      if (!this.isGrouped) this.grid.goTo(found.places[0]);
       this.openPlace(found.places[0]);
     } catch (error) {
       this.fail(error);
@@ -366,11 +380,12 @@ class TablePage {
 
   /** @param {number} place */
   scrolledTo(place) {
+    this.sides?.follow(this.grid);
     if (this.state.start !== place) this.change({ start: place }, false, true);
   }
 
   focusGrid() {
-    (this.state.group.length ? this.groups.scroll : this.grid.scroll).focus({ preventScroll: true });
+    (this.isGrouped ? this.groups.scroll : this.grid.scroll).focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
@@ -392,11 +407,13 @@ class TablePage {
 
   /** @param {number} by */
   moveTo(by) {
-    if (this.state.group.length) return;
+    if (this.isGrouped) return;
     this.focusGrid();
     this.grid.activate(this.grid.active.place + by, this.grid.active.column);
   }
 }
 
 const data = JSON.parse(byId("table-data").textContent);
-document.dispatchEvent(new CustomEvent("artstore-table", { detail: { page: new TablePage(data), data } }));
+const page = new TablePage(data);
+// Rows of several tables are none that could be saved.
+if (!page.comparing.how || page.sides) document.dispatchEvent(new CustomEvent("artstore-table", { detail: { page, data } }));

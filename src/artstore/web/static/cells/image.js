@@ -1,9 +1,11 @@
 // @ts-check
 import { h } from "../dom.js";
 import { addOverlay, hasOverlay } from "../overlays.js";
+import { zoomed } from "./zoom.js";
 
 const SIDES = [64, 128, 256, 512];
-const LARGE = [720, 480];
+const LARGE = [760, 480];
+const MARGIN = 44;
 
 /** @type {import("./registry.js").Renderer} */
 export const image = {
@@ -15,8 +17,8 @@ export const image = {
   draw: (cell, context) => {
     if (cell.$ !== "image" || !cell.src) return h("span", { class: "quiet" }, cell.caption ?? "a picture that lies elsewhere");
     const natural = [cell.width ?? 1, cell.height ?? 1];
-    const [maxWidth, maxHeight] = context.enlarged ? LARGE : [4 * context.height, context.height - 8];
-    const scale = Math.min(maxWidth / natural[0], maxHeight / natural[1], context.enlarged ? Math.max(1, 320 / Math.max(...natural)) : Infinity);
+    const [maxWidth, maxHeight] = context.enlarged ? [Math.min(LARGE[0], innerWidth - MARGIN), LARGE[1]] : [context.width ?? 4 * context.height, context.height - 8];
+    const scale = Math.min(maxWidth / natural[0], maxHeight / natural[1], context.enlarged ? Math.max(1, 256 / Math.max(...natural)) : Infinity);
     const [width, height] = natural.map((side) => Math.max(Math.round(side * scale), 1));
     const side = SIDES.find((one) => one >= Math.max(width, height) * Math.min(devicePixelRatio, 2)) ?? 512;
     // A thumbnail of a picture that is small already would be made for nothing.
@@ -29,14 +31,16 @@ export const image = {
       height,
       loading: context.enlarged ? "eager" : "lazy",
       decoding: "async",
-      class: scale >= 2 ? "pixelated" : null,
+      class: scale >= 2 && context.smooth !== "on" ? "pixelated" : null,
     });
-    img.addEventListener("error", () => picture.replaceChildren(h("span", { class: "quiet" }, "cannot be shown")));
+    img.addEventListener("error", () => {
+      picture.classList.add("broken");
+      picture.replaceChildren(h("span", { title: "The file is damaged, or is not there" }, "cannot be shown"));
+    });
     picture.append(img);
+    if (context.enlarged) return zoomed(cell, picture, img, natural, scale, context);
     Object.assign(picture.style, { width: `${width}px`, height: `${height}px` });
-    if (hasOverlay(cell)) addOverlay(picture, cell, width, height, context.enlarged);
-    if (!context.enlarged) return picture;
-    const told = [cell.caption, cell.width ? `${cell.width} × ${cell.height}` : null].filter(Boolean).join(" · ");
-    return h("figure", null, picture, h("figcaption", null, told, " ", h("a", { href: cell.src, target: "_blank", rel: "noopener" }, "original")));
+    if (hasOverlay(cell)) addOverlay(picture, cell, width, height, false);
+    return picture;
   },
 };

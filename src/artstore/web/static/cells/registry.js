@@ -16,6 +16,9 @@ import { tree } from "./tree.js";
  * @typedef {Object} Context what a renderer is told
  * @property {Column} column
  * @property {number} height pixels there are for it
+ * @property {number} [width] likewise; four times the height if left out
+ * @property {string|null} [smooth] whether enlarged pictures are: "on", "off", or as it fits
+ * @property {(smooth: string) => void} [keepSmooth] takes what the user chose
  * @property {boolean} enlarged in the panel of one row
  * @property {[number, number]|null} range the least and the greatest number of the column
  */
