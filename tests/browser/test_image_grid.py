@@ -299,6 +299,7 @@ def test_the_address_of_what_is_seen_can_be_copied(browser: Any, pictures_addres
     watched.goto(f"{PICTURES}?mode=images&where=label+%3D+3")
     page = watched.page
     tile(page, 2).click()
+    page.locator("dialog.row-panel").get_by_role("heading", name="Row 23").wait_for()
     page.get_by_role("button", name="Copy link").click()
     page.get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")

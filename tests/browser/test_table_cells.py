@@ -12,8 +12,8 @@ from tests.browser.zoo import SCRIPT
 OpenPage = Callable[..., Any]
 
 DRAW: Final = """async ([name, kind, cell, enlarged]) => {
-  const script = document.querySelector("script[src*='table.js']").src;
-  const { RENDERERS } = await import(script.replace("table.js", "cells/registry.js"));
+  const script = document.querySelector("script[src*='page.js']").src;
+  const { RENDERERS } = await import(script.replace("page.js", "cells/registry.js"));
   const renderer = RENDERERS.find((one) => one.name === name);
   const column = { name: "c", type: kind, role: kind, kind, computed: false };
   const drawn = renderer.draw(cell, { column, height: 60, enlarged, range: [0, 10] });
@@ -74,8 +74,8 @@ def test_a_renderer_draws_its_cells_and_never_markup_of_theirs(page: Any) -> Non
 def test_every_renderer_is_tried_here(page: Any) -> None:
     names = page.evaluate(
         """async () => {
-          const script = document.querySelector("script[src*='table.js']").src;
-          const { RENDERERS } = await import(script.replace("table.js", "cells/registry.js"));
+          const script = document.querySelector("script[src*='page.js']").src;
+          const { RENDERERS } = await import(script.replace("page.js", "cells/registry.js"));
           return RENDERERS.map((one) => one.name);
         }"""
     )
