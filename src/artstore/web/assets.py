@@ -13,14 +13,14 @@ from starlette.responses import Response
 
 from artstore.digest import digest_of
 from artstore.errors import NotFoundError
-from artstore.web.onefile import bundled
+from artstore.web.onefile import bundled, without_comments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from artstore.web.routing import Visit
 
-__all__ = ["BUNDLES", "Asset", "Assets", "serve_asset", "without_comments"]
+__all__ = ["BUNDLES", "Asset", "Assets", "serve_asset"]
 
 _TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -111,36 +111,6 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
             yield from _walk(item, f"{prefix}{item.name}/")
         elif item.name.rpartition(".")[2] in _TYPES:
             yield prefix + item.name, item
-
-
-def without_comments(text: str) -> str:
-    """
-    A script or style sheet without the comments that have lines of their own, and indentation.
-
-    What stands within backticks stays as it is. A fifth less to send, and no syntax to know.
-    """
-    kept: list[str] = []
-    is_comment = is_template = False
-    for line in text.splitlines():
-        if is_template:
-            kept.append(line)
-        else:
-            bare, is_comment = _behind_comments(line.strip(), is_comment)
-            if not bare:
-                continue
-            kept.append(bare)
-        is_template ^= line.count("`") % 2 == 1
-    return "\n".join(kept) + "\n"
-
-
-def _behind_comments(line: str, is_comment: bool) -> tuple[str, bool]:  # noqa: FBT001 - private
-    """What is left of a line behind the comments that it begins with; whether one goes on."""
-    while is_comment or line.startswith("/*"):
-        _, end, line = line.partition("*/")
-        if not end:
-            return "", True
-        is_comment, line = False, line.lstrip()
-    return "" if line.startswith("//") else line, False
 
 
 def _asset(name: str, data: bytes) -> Asset:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from artstore.web.assets import BUNDLES, Assets, without_comments
+from artstore.web.assets import BUNDLES, Assets
+from artstore.web.onefile import without_comments
 
 TEXT = """// what this is
 import { a } from "./a.js"; // stays: code stands before it
