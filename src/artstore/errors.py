@@ -175,6 +175,7 @@ CODES: dict[str, str] = {
     "joined-table-damaged": "The description of a joined or partitioned table cannot be read.",
     "query-failed": "A query met a value it cannot take: a cast fails, a number is too large.",
     "query-cancelled": "A query was stopped by whoever asked for it.",
+    "query-too-large": "A query needs more memory than it may take here.",
     "query-too-long": "A query took longer than it may here.",
     "sql-invalid": "A statement is no single SELECT over tables of a store.",
     # L6: filters and computed columns of tables
@@ -219,6 +220,9 @@ CODES: dict[str, str] = {
     "frame-refused": "A file is not one that is shown in a frame of its own.",
     "preview-damaged": "A file is not what its name says, or is cut short: it is not previewed.",
     "preview-too-large": "A preview of a file would have to read more than one may.",
+    # Runs
+    "run-not-found": "There is no run of that id in the project.",
+    "replica-unusable": "What this machine remembers of a store cannot be kept, even in memory.",
 }
 
 

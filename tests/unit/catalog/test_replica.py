@@ -273,7 +273,7 @@ def _execute(file: Path, statement: str) -> None:
 
 
 def test_a_replica_that_somebody_keeps_locked_is_done_without(file: Path, monkeypatch) -> None:
-    monkeypatch.setattr("artstore.catalog.replica._WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("artstore.catalog.hostdatabase._WAIT_SECONDS", 0.0)
     storage, writer = filled(file)
     holder = sqlite3.connect(file)
     holder.execute("BEGIN EXCLUSIVE")

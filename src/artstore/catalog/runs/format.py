@@ -1,0 +1,139 @@
+"""
+What stands in the log of a run: keys and kinds, pure, no I/O. docs/format/run.md states the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from artstore import names
+from artstore.catalog.format import Kinds, Rule
+from artstore.errors import InvalidInputError
+
+__all__ = [
+    "ENDED_STATES",
+    "RUN_KINDS",
+    "RUN_OBJECTS",
+    "check_run_id",
+    "object_key",
+    "project_prefix",
+    "run_prefix",
+]
+
+ENDED_STATES: Final = frozenset(["finished", "failed", "crashed", "killed", "preempted"])
+RUN_OBJECTS: Final = ("history", "system", "console", "media")
+"""What lies beside a run's log: directories below its prefix."""
+
+RUN_ID_MAX_CHARS: Final = 64
+_RUN_ID = re.compile(r"[A-Za-z0-9_\-](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_\-])?")
+_SESSION = re.compile(r"[0-9a-f]{16}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_EXIT_CODE_LIMIT: Final = 2**31
+
+
+def check_run_id(text: str) -> str:
+    """
+    `text`, if a run may be called so: 1 to 64 of A-Z a-z 0-9 _ - and, inside, dots.
+
+    Raises:
+        InvalidInputError: `name-invalid`.
+    """
+    if len(text) > RUN_ID_MAX_CHARS or _RUN_ID.fullmatch(text) is None:
+        raise InvalidInputError(
+            f"{text!r} cannot be the id of a run",
+            code="name-invalid",
+            hint=f"up to {RUN_ID_MAX_CHARS} letters, digits, _ and -, with dots inside",
+        )
+    return text
+
+
+def project_prefix(project: str) -> str:
+    """`runs/<project>/`, escaped."""
+    return f"runs/{names.escape_for_key(project)}/"
+
+
+def run_prefix(project: str, run_id: str) -> str:
+    """`runs/<project>/<run id>/`, both escaped."""
+    return f"{project_prefix(project)}{names.escape_for_key(run_id)}/"
+
+
+def object_key(project: str, run_id: str, kind: str, name: str) -> str:
+    """The key of something that lies beside a run's log: a segment, a picture."""
+    assert kind in RUN_OBJECTS
+    return f"{run_prefix(project, run_id)}{kind}/{name}"
+
+
+# --- Field rules ----------------------------------------------------------------
+
+
+def _matches(pattern: re.Pattern[str]) -> Rule:
+    return lambda value: type(value) is str and pattern.fullmatch(value) is not None
+
+
+def _is_run_id(value: Any) -> bool:
+    return (
+        type(value) is str
+        and len(value) <= RUN_ID_MAX_CHARS
+        and _RUN_ID.fullmatch(value) is not None
+    )
+
+
+def _is_project(value: Any) -> bool:
+    try:
+        names.check_project_name(value)
+    except (InvalidInputError, TypeError):
+        return False
+    return type(value) is str
+
+
+def _is_bool(value: Any) -> bool:
+    return type(value) is bool
+
+
+def _is_exit_code(value: Any) -> bool:
+    return value is None or (type(value) is int and abs(value) < _EXIT_CODE_LIMIT)
+
+
+def _is_object(value: Any) -> bool:
+    return type(value) is dict
+
+
+def _is_whole(value: Any) -> bool:
+    # Absent where it would not fit: then readers fold the entries.
+    return value is None or (type(value) is dict and _is_run_id(value.get("run")))
+
+
+_is_session = _matches(_SESSION)
+_is_time = _matches(_TIME)
+_NAMED: Final = (("run", _is_run_id), ("project", _is_project))
+_SESSION_FIELDS: Final = (("session", _is_session), ("changes", _is_object))
+
+RUN_KINDS: Final[Kinds] = {
+    "start": (
+        *_NAMED,
+        *_SESSION_FIELDS,
+        ("is_primary", _is_bool),
+        ("started", _is_time),
+        ("next_by", _is_time),
+    ),
+    "update": (*_SESSION_FIELDS, ("next_by", _is_time)),
+    "end": (
+        *_NAMED,
+        *_SESSION_FIELDS,
+        ("is_primary", _is_bool),
+        ("started", _is_time),
+        ("ended", _is_time),
+        ("state", lambda value: type(value) is str and value in ENDED_STATES),
+        ("exit_code", _is_exit_code),
+        ("whole", _is_whole),
+    ),
+    "edit": (*_NAMED, ("changes", _is_object), ("whole", _is_whole)),
+    "delete": (*_NAMED, ("whole", _is_whole)),
+    "restore": (*_NAMED, ("whole", _is_whole)),
+}
+"""The kinds of `runs/<project>/<run id>/` in format 1."""
+
+Whole = Mapping[str, Any]
+"""All that a run's log says, folded; docs/format/run.md names its members."""

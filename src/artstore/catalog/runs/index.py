@@ -1,0 +1,368 @@
+"""
+What this machine knows of the runs of a store: one row a run, one row an edge.
+
+Kept in one SQLite file of the host, and brought up to date by one scan of the
+markers of activity and a look at the runs that are going on. Everything in it is a
+fold of what the store holds, and the file may vanish at any time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+
+from artstore import clock
+from artstore.catalog.format import RawEntry
+from artstore.catalog.hostdatabase import HostDatabase, file_of_host
+from artstore.catalog.runs import activity
+from artstore.catalog.runs.runlog import RunLog, RunState, decode_last, run_entry_key
+from artstore.catalog.runs.state import Whole, empty_whole, is_open, seconds_of
+from artstore.errors import DamagedDataError, NotFoundError, StateError
+from artstore.storage.protocol import Storage
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["Edge", "RunIndex"]
+
+_SCHEMA_NUMBER: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS runs (
+    store TEXT NOT NULL, project TEXT NOT NULL, run TEXT NOT NULL,
+    n INTEGER NOT NULL, watched_until REAL NOT NULL, facts TEXT NOT NULL, rest TEXT NOT NULL,
+    PRIMARY KEY (store, project, run)
+);
+CREATE INDEX IF NOT EXISTS watched ON runs (store, project, watched_until);
+CREATE TABLE IF NOT EXISTS edges (
+    store TEXT NOT NULL, artifact TEXT NOT NULL, version INTEGER NOT NULL,
+    direction TEXT NOT NULL, project TEXT NOT NULL, run TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS edges_of_version ON edges (store, artifact, version);
+CREATE INDEX IF NOT EXISTS edges_of_run ON edges (store, project, run);
+CREATE TABLE IF NOT EXISTS marks (
+    store TEXT NOT NULL, project TEXT NOT NULL,
+    seen_seconds REAL NOT NULL, listed_seconds REAL NOT NULL,
+    PRIMARY KEY (store, project)
+) WITHOUT ROWID;
+"""
+
+_FACTS_WITHOUT: Final = ("used", "logged", "linked", "segments", "environment")
+"""What a list of runs does not show, and is large."""
+_SKEW_SECONDS: Final = 3600.0
+"""Clocks of writers may be that far apart; markers that young are listed again."""
+_PENDING_SECONDS: Final = 24 * 3600.0
+"""A marker whose entry does not come within a day belongs to a writer that died."""
+_RELIST_SECONDS: Final = 24 * 3600.0
+"""All markers are listed once a day, for writers with clocks that are still further off."""
+_WATCHED_SECONDS: Final = 24 * 3600.0
+"""A run that was to be heard of is asked for that long; who resumes it writes a marker."""
+_BATCH_COUNT: Final = 512
+_THREAD_COUNT: Final = 16
+_DIRECTIONS: Final = ("used", "logged", "linked")
+_MEMORY: Final = Path(":memory:")
+_FAILED: Final = object()
+_Answer = TypeVar("_Answer")
+
+
+class Edge(NamedTuple):
+    """A run used, logged or linked a version; `detail` is what the run's log says of it."""
+
+    direction: str
+    project: str
+    run_id: str
+    artifact: str
+    version: int
+    detail: dict[str, Any]
+
+
+class RunIndex:
+    """
+    The runs of one store as this machine knows them. Safe between threads.
+
+    Args:
+        file: None to remember nothing between processes.
+    """
+
+    def __init__(self, storage: Storage, store_id: str, file: Path | None, author: str) -> None:
+        self._storage = storage
+        self._store_id = store_id
+        self._author = author
+        self._is_kept = file is not None
+        self._database = HostDatabase(file or _MEMORY, _SCHEMA, _SCHEMA_NUMBER)
+
+    @staticmethod
+    def file_in(directory: Path) -> Path:
+        """The index of this host inside a cache directory."""
+        return file_of_host(directory, "runs")
+
+    def close(self) -> None:
+        """Close the file. The next call opens it again."""
+        self._database.close()
+
+    # --- bringing it up to date ---------------------------------------------------------
+
+    def projects(self) -> list[str]:
+        """Projects with runs. Cost: one scan of names."""
+        return list(activity.projects_with_runs(self._storage))
+
+    def refresh(self, project: str) -> None:
+        """
+        Learn what happened in a project since.
+
+        Cost: one scan of markers; one scan for each run that is going on; one read for
+        each run that ended since.
+        """
+        now = clock.now_seconds()
+        seen, listed = self._marks(project)
+        is_whole_listing = now - listed > _RELIST_SECONDS
+        since = 0.0 if is_whole_listing else max(0.0, seen - _SKEW_SECONDS)
+        newest: dict[str, int] = {}
+        marked: dict[str, float] = {}
+        for marker in activity.read_markers(self._storage, project, since):
+            newest[marker.run_id] = max(marker.n, newest.get(marker.run_id, -1))
+            marked[marker.run_id] = marker.seconds
+            seen = max(seen, marker.seconds)
+        known = self._known(project)
+        wanted = {run: n for run, n in newest.items() if n > known.get(run, (-1, 0.0))[0]}
+        watched = [run for run, (_, until) in known.items() if until > now and run not in wanted]
+        pending = [marked[run] for run in self._read_marked(project, wanted)]
+        self._read_watched(project, watched, known)
+        # What was announced and is not there yet is looked at again, for a day.
+        waiting = [seconds for seconds in pending if now - seconds < _PENDING_SECONDS]
+        seen = min([seen, now + _SKEW_SECONDS, *waiting])
+        self._set_marks(project, seen, now if is_whole_listing else listed)
+
+    def refresh_run(self, project: str, run_id: str) -> RunState:
+        """One run as it is now. Cost: one scan; one batch of reads."""
+        state = RunLog(self._storage, project, run_id, self._author).refresh()
+        if state.exists:
+            self._keep(project, [(run_id, state)])
+        return state
+
+    def accept(self, project: str, run_id: str, state: RunState) -> None:
+        """Remember what this process has just written."""
+        self._keep(project, [(run_id, state)])
+
+    def _read_marked(self, project: str, wanted: dict[str, int]) -> list[str]:
+        """Read runs whose entry `n` was announced; gives those that have no such entry yet."""
+        missing: list[str] = []
+        items = list(wanted.items())
+        for start in range(0, len(items), _BATCH_COUNT):
+            batch = items[start : start + _BATCH_COUNT]
+            states: list[tuple[str, RunState]] = []
+            folded: list[str] = []
+            for (run_id, n), raw in zip(batch, self._entries(project, batch), strict=True):
+                state = None if raw is None else decode_last(project, run_id, raw)
+                if state is None:
+                    folded.append(run_id)
+                else:
+                    states.append((run_id, state))
+                if raw is None:
+                    missing.append(run_id)
+                assert n >= 0
+            states += [(run_id, state) for run_id, state in self._folded(project, folded)]
+            self._keep(project, states)
+        return missing
+
+    def _entries(self, project: str, batch: Sequence[tuple[str, int]]) -> Iterator[RawEntry | None]:
+        requests = [(run_entry_key(project, run_id, n), None) for run_id, n in batch]
+        try:
+            values: list[bytes | None] = [bytes(v) for v in self._storage.read_many(requests)]
+        except (NotFoundError, DamagedDataError):
+            values = [self._read_or_none(key) for key, _ in requests]
+        for (_, n), value in zip(batch, values, strict=True):
+            yield None if value is None else RawEntry.of(n, value)
+
+    def _read_or_none(self, key: str) -> bytes | None:
+        try:
+            return self._storage.read(key)
+        except NotFoundError:
+            return None
+
+    def _folded(self, project: str, runs: Iterable[str]) -> Iterator[tuple[str, RunState]]:
+        runs = list(runs)
+        if not runs:
+            return
+
+        def read(run_id: str) -> RunState:
+            return RunLog(self._storage, project, run_id, self._author).refresh()
+
+        if len(runs) == 1:
+            states: Iterable[RunState] = [read(runs[0])]
+        else:
+            with ThreadPoolExecutor(min(_THREAD_COUNT, len(runs))) as pool:
+                states = list(pool.map(read, runs))
+        for run_id, state in zip(runs, states, strict=True):
+            if state.exists:
+                yield run_id, state
+
+    def _read_watched(
+        self, project: str, watched: list[str], known: dict[str, tuple[int, float]]
+    ) -> None:
+        changed = [
+            (run_id, state)
+            for run_id, state in self._folded(project, watched)
+            if state.n > known[run_id][0]
+        ]
+        self._keep(project, changed)
+
+    # --- asking ---------------------------------------------------------------------------
+
+    def runs(self, project: str) -> list[Whole]:
+        """
+        Every run of a project without its uses, outputs, segments and environment, oldest first.
+
+        Cost: no request; about 10 us a run.
+        """
+
+        def load(db: sqlite3.Connection) -> list[Whole]:
+            rows = db.execute(
+                "SELECT facts FROM runs WHERE store = ? AND project = ?", (self._store_id, project)
+            ).fetchall()
+            # One parse for all: half the cost of one for each.
+            found: list[Whole] = json.loads(f"[{','.join(facts for (facts,) in rows)}]")
+            return found
+
+        return sorted(self._ask(load), key=lambda whole: (whole["created"] or "", whole["run"]))
+
+    def run(self, project: str, run_id: str) -> RunState | None:
+        """What is known of one run, None if nothing is. Cost: no request."""
+
+        def load(db: sqlite3.Connection) -> RunState | None:
+            row = db.execute(
+                "SELECT n, facts, rest FROM runs WHERE store = ? AND project = ? AND run = ?",
+                (self._store_id, project, run_id),
+            ).fetchone()
+            if row is None:
+                return None
+            whole = {**empty_whole(project, run_id), **json.loads(row[1]), **json.loads(row[2])}
+            return RunState(whole, row[0])
+
+        return self._ask(load)
+
+    def edges_of_versions(self, versions: Sequence[tuple[str, int]]) -> list[Edge]:
+        """The edges of versions `(project/name, number)`, in any project. Cost: no request."""
+        return self._edges("artifact = ? AND version = ?", versions)
+
+    def edges_of_runs(self, runs: Sequence[tuple[str, str]]) -> list[Edge]:
+        """The edges of runs `(project, run id)`. Cost: no request."""
+        return self._edges("project = ? AND run = ?", runs)
+
+    def all_edges(self) -> list[Edge]:
+        """Every edge of the store that is known. Cost: no request."""
+        return self._edges("? = ?", [(1, 1)])
+
+    def _edges(self, condition: str, values: Sequence[tuple[Any, Any]]) -> list[Edge]:
+        query = (
+            "SELECT direction, project, run, artifact, version, detail FROM edges "  # noqa: S608
+            f"WHERE store = ? AND {condition} ORDER BY rowid"
+        )
+
+        def load(db: sqlite3.Connection) -> list[Edge]:
+            return [
+                Edge(direction, project, run_id, artifact, version, json.loads(detail))
+                for pair in values
+                for direction, project, run_id, artifact, version, detail in db.execute(
+                    query, (self._store_id, *pair)
+                )
+            ]
+
+        return self._ask(load)
+
+    # --- inside -----------------------------------------------------------------------------
+
+    def _marks(self, project: str) -> tuple[float, float]:
+        def load(db: sqlite3.Connection) -> tuple[float, float]:
+            row = db.execute(
+                "SELECT seen_seconds, listed_seconds FROM marks WHERE store = ? AND project = ?",
+                (self._store_id, project),
+            ).fetchone()
+            return (row[0], row[1]) if row else (0.0, 0.0)
+
+        return self._ask(load)
+
+    def _set_marks(self, project: str, seen: float, listed: float) -> None:
+        row = (self._store_id, project, seen, listed)
+        self._ask(lambda db: db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", row))
+
+    def _known(self, project: str) -> dict[str, tuple[int, float]]:
+        def load(db: sqlite3.Connection) -> dict[str, tuple[int, float]]:
+            rows = db.execute(
+                "SELECT run, n, watched_until FROM runs WHERE store = ? AND project = ?",
+                (self._store_id, project),
+            )
+            return {run: (n, until) for run, n, until in rows}
+
+        return self._ask(load)
+
+    def _keep(self, project: str, states: Sequence[tuple[str, RunState]]) -> None:
+        if states:
+            self._ask(lambda db: _keep(db, self._store_id, project, states))
+
+    def _ask(self, action: Callable[[sqlite3.Connection], _Answer]) -> _Answer:
+        """
+        `action` on the file; where that cannot be used, on a database in memory.
+
+        Nothing may be answered from a file that failed: no run would look like no runs.
+        """
+        answer = self._database.attempt(action, cast("_Answer", _FAILED))
+        if answer is not _FAILED:
+            return answer
+        if not self._is_kept:
+            raise StateError(
+                "SQLite cannot keep the runs of this store, not even in memory",
+                code="replica-unusable",
+            )
+        self._is_kept = False
+        self._database = HostDatabase(_MEMORY, _SCHEMA, _SCHEMA_NUMBER)
+        for project in self.projects():
+            self.refresh(project)
+        return self._ask(action)
+
+
+def _keep(
+    db: sqlite3.Connection, store: str, project: str, states: Sequence[tuple[str, RunState]]
+) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    rows, edges = [], []
+    for run_id, state in states:
+        newer = db.execute(
+            "SELECT 1 FROM runs WHERE store = ? AND project = ? AND run = ? AND n >= ?",
+            (store, project, run_id, state.n),
+        ).fetchone()
+        if newer:
+            continue
+        whole = state.whole
+        rest = {name: whole[name] for name in _FACTS_WITHOUT}
+        facts = {name: value for name, value in whole.items() if name not in rest}
+        until = _watched_until(whole)
+        rows.append((store, project, run_id, state.n, until, _text(facts), _text(rest)))
+        edges += [(store, *edge) for edge in _edges_of(project, run_id, whole)]
+    taken = [row[:3] for row in rows]
+    db.executemany("DELETE FROM edges WHERE store = ? AND project = ? AND run = ?", taken)
+    db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    db.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, ?, ?, ?)", edges)
+
+
+def _watched_until(whole: Whole) -> float:
+    if not is_open(whole):
+        return 0.0
+    news = [seconds_of(one.get("next_by")) for one in whole["sessions"] if one["ended"] is None]
+    return max(news) + _WATCHED_SECONDS
+
+
+def _edges_of(
+    project: str, run_id: str, whole: Whole
+) -> Iterator[tuple[str, int, str, str, str, str]]:
+    for direction in _DIRECTIONS:
+        for detail in whole[direction]:
+            artifact, version = detail.get("artifact"), detail.get("version")
+            if type(artifact) is str and type(version) is int and version >= 0:
+                yield artifact, version, direction, project, run_id, _text(detail)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
