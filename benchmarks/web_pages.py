@@ -2,8 +2,9 @@
 Benchmarks of the page in Chromium: `python -m benchmarks.web_pages --help`.
 
 A server process serves a local store with a table of 1 M rows in two versions, and a table of 2,000
-pictures with boxes. What is told is the 95th percentile of `--runs` turns, from what a person does
-to the frame in which the answer is seen; of a third as many where a page is opened for it.
+pictures with boxes; another one serves a copy of it in a bucket of moto. What is told is the 95th
+percentile of `--runs` turns, from what a person does to the frame in which the answer is seen; of a
+third as many where a page is opened for it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from artstore.testing.servers import start_moto
 from benchmarks.report import describe_machine
 
 TARGETS = {
@@ -121,10 +123,35 @@ def _measure(work: Path, runs: int, figures: dict[str, float]) -> None:
                     _opened(browser, f"{address}{PICTURES}?mode=images&size=64", _are_shown(50))
                 )
         figures["50 pictures cold, s"] = max(cold)
+        _bucket_figures(work, browser, runs, figures)
         with _serving(work) as (address, _):
             _table_figures(browser, address, runs, figures)
             _picture_figures(browser, address, runs, figures)
         browser.close()
+
+
+def _bucket_figures(work: Path, browser: Any, runs: int, figures: dict[str, float]) -> None:
+    """First pages of the same store in a bucket, of which nothing is on this machine."""
+    pages = {
+        "rows": (NUMBERS.format(1), "() => document.querySelectorAll('.grid-row').length > 5"),
+        "50 pictures": (f"{PICTURES}?mode=images&size=64", _are_shown(50)),
+    }
+    with start_moto() as server:
+        bucket = server.make_bucket()
+        for file in sorted((work / "store").rglob("*")):
+            key = file.relative_to(work / "store").as_posix()
+            if file.is_file() and not key.startswith("tmp/"):
+                status, answer = server.request(
+                    "PUT", f"/{bucket}/store/{key}", body=file.read_bytes()
+                )
+                assert status == 200, answer
+        for name, (path, is_done) in pages.items():
+            times = []
+            for _ in range(max(runs // 6, 3)):
+                shutil.rmtree(work / "cache", ignore_errors=True)
+                with _serving(work, f"s3://{bucket}/store", server.environ) as (address, _):
+                    times.append(_opened(browser, address + path, is_done))
+            figures[f"first page from a bucket, {name}, s"] = max(times)
 
 
 def _table_figures(browser: Any, address: str, runs: int, figures: dict[str, float]) -> None:
@@ -291,12 +318,15 @@ def _note_size(answer: Any, sizes: dict[str, int]) -> None:
 
 
 @contextmanager
-def _serving(work: Path) -> Iterator[tuple[str, int]]:
-    command = [sys.executable, "-m", "artstore.cli.main", "--store", str(work / "store")]
+def _serving(
+    work: Path, url: str | None = None, environ: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
+    command = [sys.executable, "-m", "artstore.cli.main", "--store", url or str(work / "store")]
     server = subprocess.Popen(
         [*command, "--project", "bench", "serve", "--port", "0", "--json"],
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **(environ or {})},
     )
     assert server.stdout is not None
     try:

@@ -8,6 +8,7 @@ names one outright.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if nightly:
         config.hook.pytest_deselected(items=nightly)
         items[:] = [item for item in items if item not in set(nightly)]
+
+
+def pytest_collection_finish() -> None:
+    """
+    Thousands of tests and all modules stay to the end: no search for garbage, of which the
+    query engine makes many, goes through them again.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 _LEADING_OUTSIDE = ("ARTSTORE_", "AWS_", "AZURE_", "FSSPEC_", "GIT_", "GOOGLE_", "S3FS_", "XDG_")

@@ -162,6 +162,8 @@ def table_pages() -> tuple[Kind, ...]:
         Kind("table filtered", f"{GUESSES}?where=guess+!%3D+label&sort=desc:score"),
         Kind("table without rows", f"{GUESSES}?where=id+%3C+0"),
         Kind("table wrong", f"{GUESSES}?where=nothing+%3D+1"),
+        Kind("chosen rows", f"{GUESSES}?chosen=2,30&among=0-40"),
+        Kind("row of compared tables", f"{COMPARED}&row=10", _opened(".row-beside table")),
         Kind("grouped", f"{GUESSES}?group=label"),
         Kind("compared", COMPARED),
         Kind("side by side", f"{COMPARED}&how=side"),

@@ -187,7 +187,7 @@ def test_numbers_become_one_bar_a_table_and_what_is_equal_is_shown_once(
     assert cell.locator(".number").all_inner_texts() == [str(first[0][1]), str(first[1][1])]
     picture = page.locator(".grid-row").first.locator(".grid-cell[data-column='2']")
     assert picture.locator("img").count() == 1
-    assert page.get_by_role("img", name="guess in 2 tables").count() == 1
+    assert page.get_by_role("listbox", name="guess in 2 tables").count() == 1
 
 
 def test_a_click_on_a_value_of_a_side_filters_by_that_side(watched: Callable[..., Any]) -> None:
@@ -237,8 +237,59 @@ def test_side_by_side_sorts_and_scrolls_in_tandem(watched: Callable[..., Any]) -
 def test_groups_of_compared_tables_have_a_series_for_each(watched: Callable[..., Any]) -> None:
     page = watched(f"{PAGE}?{WITH}&group=0.label")
     cell = page.locator("table.groups tbody tr").first
-    cell.get_by_role("img", name="guess in 2 tables").wait_for()
+    cell.get_by_role("listbox", name="guess in 2 tables").wait_for()
     assert cell.locator("path.series").count() >= 2
+
+
+def test_one_row_shows_its_tables_beside_each_other_and_marks_what_differs(
+    watched: Callable[..., Any], epochs: Epochs
+) -> None:
+    number = next(
+        at
+        for at, (one, two) in enumerate(zip(epochs.early, epochs.late, strict=True))
+        if one[1] != two[1]
+    )
+    page = watched(f"{PAGE}?{WITH}&row={number}")
+    table = page.get_by_role("dialog").get_by_role("table")
+    heads = table.get_by_role("columnheader")
+    heads.nth(2).wait_for()
+    assert heads.all_inner_texts() == ["property", "0 v0", "1 v1"]
+    guess = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="guess"))
+    assert guess.get_by_role("img", name="differs").count() == 1
+    cells = [epochs.early[number][1], epochs.late[number][1]]
+    assert guess.get_by_role("cell").all_inner_texts() == list(map(str, cells))
+    label = table.get_by_role("row").filter(has=page.get_by_role("rowheader", name="label"))
+    assert label.get_by_role("img", name="differs").count() == 0
+    assert table.get_by_role("row").filter(has=page.locator("figure")).locator("img").count() == 2
+
+
+def test_a_key_of_several_columns_is_chosen(watched: Callable[..., Any]) -> None:
+    page = watched(f"{PAGE}?{WITH}")
+    page.get_by_role("button", name="Columns of the key").click()
+    dialog = page.get_by_role("dialog", name="Columns of the key")
+    assert dialog.get_by_label("id", exact=True).is_checked()
+    dialog.get_by_label("label").check()
+    dialog.get_by_role("button", name="Compare by these").click()
+    page.wait_for_url("**key=id&key=label*")
+    told(page, "v0 898 of 898 rows")
+    chosen = page.get_by_label("Key", exact=True)
+    assert chosen.evaluate("one => one.selectedOptions[0].textContent") == "id, label"
+
+
+def test_of_three_tables_two_are_judged_and_both_are_named(watched: Callable[..., Any]) -> None:
+    third = quote("demo/digits-pred:v1/pred", safe=":")
+    page = watched(f"{PAGE}?{WITH}&with={third}&truth=label")
+    quick_button(page, "disagree").wait_for()
+    first = quick_button(page, "disagree").inner_text()
+    assert "from v0/joined to v1/" in quick_button(page, "disagree").get_attribute("title")
+    # A table is not judged by itself: the other one takes the place that is free.
+    page.get_by_label("Judged from").select_option("1")
+    page.wait_for_url("**judge=1,0*")
+    page.get_by_label("Judged to").select_option("2")
+    page.wait_for_url("**judge=1,2*")
+    # Both have the guesses of v1.
+    quick_button(page, "disagree 0 of 898 rows").wait_for()
+    assert first != quick_button(page, "disagree").inner_text()
 
 
 def test_one_after_the_other_tells_the_rows_of_each(

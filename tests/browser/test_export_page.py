@@ -296,6 +296,7 @@ def test_keys_lead_through_a_file(open_file: OpenFile) -> None:
     panel.get_by_text("Row 1", exact=False).first.wait_for()
     wait_for(lambda: panel.locator("img").count() == 1)
     page.keyboard.press("Escape")
+    panel.wait_for(state="hidden")
     page.keyboard.press("/")
     wait_for(lambda: bool(page.evaluate("document.activeElement.matches('.condition-box')")))
     page.keyboard.type("id < 10")

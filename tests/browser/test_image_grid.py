@@ -144,17 +144,19 @@ def test_keys_move_and_open_and_lead_back(watched: Watched) -> None:
     page = watched.page
     tile(page, 0).locator("img").wait_for()
 
-    def is_chosen(place: int) -> bool:
-        return bool(tile(page, place).get_attribute("aria-selected") == "true")
+    def is_active(place: int) -> bool:
+        grid = page.get_by_role("listbox", name="Pictures of small")
+        told = grid.get_attribute("aria-activedescendant") == f"tile-{place}"
+        return told and "active" in str(tile(page, place).get_attribute("class")).split()
 
     page.keyboard.press("j")
-    wait_for(lambda: is_chosen(0))
+    wait_for(lambda: is_active(0))
     for key, place in (("j", 1), ("ArrowRight", 2), ("k", 1), ("ArrowLeft", 0)):
         page.keyboard.press(key)
-        wait_for(lambda place=place: is_chosen(place))  # type: ignore[misc]
+        wait_for(lambda place=place: is_active(place))  # type: ignore[misc]
     page.keyboard.press("ArrowDown")
-    wait_for(lambda: not is_chosen(0))
-    below = page.locator(".tile[aria-selected=true]")
+    wait_for(lambda: not is_active(0))
+    below = page.locator(".tile.active")
     assert below.bounding_box()["x"] == tile(page, 0).bounding_box()["x"]
     place = int(below.get_attribute("id").removeprefix("tile-"))
     page.keyboard.press("Enter")
@@ -165,7 +167,7 @@ def test_keys_move_and_open_and_lead_back(watched: Watched) -> None:
     wait_for(lambda: f"row={place + 1}" in parts(page))
     page.keyboard.press("Escape")
     panel.wait_for(state="hidden")
-    assert is_chosen(place + 1)
+    assert is_active(place + 1)
     assert page.evaluate("document.activeElement.getAttribute('role')") == "listbox"
     tile(page, 3).click()
     panel.get_by_role("heading", name="Row 3").wait_for()

@@ -14,10 +14,12 @@ from artstore.api import Store
 from artstore.web.app import create_app
 from artstore.web.settings import ServeSettings
 from artstore.web.site import Site
+from tests.browser.test_table_page import wait_for
 from tests.browser.zoo import PROJECT, WRONG, fill
 from tests.trees import open_at
 
 JOINED = "/p/demo/c/guesses/v0/tables/joined"
+PRED = "/p/demo/c/guesses/v0/tables/pred"
 TRUTH = "/p/demo/c/guesses/v0/tables/truth"
 
 
@@ -95,6 +97,77 @@ def test_a_value_that_does_not_fit_is_told_at_its_field(open_page: Callable[...,
         "'seven' is no cell of the column 'label', which is int: it is no whole number"
     ).wait_for()
     assert page.get_by_role("button", name="1 edit").count() == 0
+
+
+def test_edited_cells_are_marked_and_undone_in_the_grid(open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{TRUTH}?row=3")
+    panel = page.get_by_role("dialog", name="Row 3")
+    for name, value in (("label", "7"), ("id", "99")):
+        panel.get_by_role("button", name=f"Edit {name}").click()
+        panel.get_by_label(f"New value of {name}").fill(value)
+        page.keyboard.press("Enter")
+        panel.get_by_text(f"→ {value}").wait_for()
+    page.keyboard.press("Escape")
+    label = page.locator(".grid-cell.edited", has_text="7")
+    label.get_by_role("img", name="edited").wait_for()
+    page.locator(".grid-cell.edited", has_text="99").wait_for()
+    page.keyboard.press("Control+z")
+    page.locator(".grid-cell.edited", has_text="99").wait_for(state="detached")
+    assert label.count() == 1
+    # Who leaves is asked first, and may stay.
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.evaluate("document.querySelector('.crumbs a').click()")
+    page.wait_for_timeout(0)
+    wait_for(lambda: asked == ["beforeunload"])
+    assert label.count() == 1
+    page.keyboard.press("Control+z")
+    page.get_by_role("button", name="1 edit").wait_for(state="hidden")
+    wait_for(lambda: page.locator(".grid-cell.edited").count() == 0)
+
+
+def test_all_edits_are_taken_back_at_once(open_page: Callable[..., Any]) -> None:
+    page = open_page(f"{TRUTH}?row=3")
+    panel = page.get_by_role("dialog", name="Row 3")
+    for name in ("id", "label"):
+        panel.get_by_role("button", name=f"Edit {name}").click()
+        panel.get_by_role("button", name="Make null").click()
+        panel.get_by_role("button", name=f"Take back the edit of {name}").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="2 edits").click()
+    page.get_by_role("dialog", name="Save rows").get_by_role("button", name="Take back all").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="2 edits").wait_for(state="hidden")
+    wait_for(lambda: page.locator(".grid-cell.edited").count() == 0)
+
+
+def test_rows_of_compared_tables_are_saved_as_one_of_them_has_them(
+    open_page: Callable[..., Any], store: Store
+) -> None:
+    page = open_page(f"{PRED}?with=demo/guesses:v0/joined&where=*.guess%20=%205")
+    page.get_by_role("button", name="Save rows").click()
+    dialog = page.get_by_role("dialog", name="Save rows")
+    assert dialog.get_by_role("radio", name="that match").is_checked()
+    assert dialog.get_by_role("radio", name="pred").is_checked()
+    dialog.get_by_role("radio", name="joined").check()
+    dialog.get_by_label("Artifact and table").fill("fives/rows")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    dialog.get_by_role("link", name="demo/fives:v0/rows").wait_for()
+    found = store.artifact("demo/fives:v0")
+    assert found.metadata["made_from"]["table"] == "demo/guesses:v0/joined"
+    assert {row["guess"] for row in found.get("rows").rows} == {5}
+    assert len(found.get("rows")) == 2 * WRONG
+    dialog.get_by_role("button", name="Close").click()
+    # A cell of which table it would be is not clear.
+    page.locator("#cell-0-0").dblclick()
+    panel = page.get_by_role("dialog", name="Row")
+    panel.get_by_role("table").wait_for()
+    assert panel.get_by_role("button", name="Edit").count() == 0
 
 
 def test_an_edit_is_taken_back(open_page: Callable[..., Any], store: Store) -> None:

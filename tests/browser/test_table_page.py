@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -141,6 +142,44 @@ def test_groups_lead_to_their_rows(open_page: OpenPage) -> None:
     assert "where=label = 3" in parts(page)
     page.go_back()
     shown_count(page, "10 groups")
+
+
+def test_bars_are_reached_told_and_chosen_by_keyboard(open_page: OpenPage) -> None:
+    page = open_page(JOINED)
+    bars = head(page, "score").get_by_role("listbox", name="score")
+    bars.get_by_role("option").first.wait_for()
+    bars.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    one = bars.get_by_role("option", selected=True)
+    text = str(one.get_attribute("aria-label"))
+    assert re.fullmatch(r"0\.0\d* to 0\.\d+: (\d+) of \1 rows", text)
+    assert text in head(page, "score").inner_text()
+    page.keyboard.press("Shift+ArrowRight")
+    assert bars.get_by_role("option", selected=True).count() == 2
+    edges = head(page, "score").locator(".head-summary").inner_text().split(" to ")
+    page.keyboard.press("Enter")
+    page.locator(".chip", has_text="score >=").wait_for()
+    chip = page.locator(".chip-text", has_text="score >=").inner_text()
+    found = re.fullmatch(r"score >= (\S+) and score < (\S+)", chip)
+    assert found is not None
+    assert [float(text) for text in found.groups()] == pytest.approx([float(one) for one in edges])
+    wait_for(lambda: page.evaluate("document.activeElement.getAttribute('role')") == "listbox")
+
+
+def test_summaries_of_groups_fit_and_all_digits_are_in_what_the_pointer_shows(
+    open_page: OpenPage,
+) -> None:
+    page = open_page(f"{JOINED}?group=label")
+    shown_count(page, "10 groups")
+    texts = page.locator("table.groups .head-summary")
+    assert any(
+        re.search(r"mean 0\.\d{3,4} · median 0\.\d{3,4}$", one) for one in texts.all_inner_texts()
+    )
+    for one in texts.all():
+        assert one.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+    titles = [one.get_attribute("title") for one in texts.all()]
+    assert any(re.search(r"mean: 0\.\d{10,}", title or "") for title in titles)
 
 
 def test_the_menu_hides_moves_pins_and_computes(open_page: OpenPage) -> None:

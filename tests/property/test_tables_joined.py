@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from artstore.tables.engine import engine
 from artstore.tables.joined import HOWS, JoinedTable
 from artstore.tables.table import Table
+from tests.unit.tables.fewer import FEWER
 
 KEYS = {
     "int": st.none() | st.integers(-3, 3) | st.sampled_from([2**53, -(2**53)]),
@@ -69,6 +70,7 @@ def table_of(rows: list[Any], names: list[str]) -> Table:
 
 
 @pytest.mark.parametrize("how", HOWS)
+@FEWER
 @given(sides())
 def test_rows_are_those_of_a_join_in_python_and_in_its_order(
     how: str, drawn: tuple[list[Any], list[Any], int]

@@ -35,13 +35,13 @@ class Change:
 
     @property
     def size_bytes(self) -> int | None:
-        """The size after; None for what was removed."""
-        return None if self.after is None else self.after.size_bytes
+        """The size after; None for what was removed, or is a reference of unknown size."""
+        return _size_of(self.after)
 
     @property
     def old_size_bytes(self) -> int | None:
-        """The size before; None for what was added."""
-        return None if self.before is None else self.before.size_bytes
+        """The size before; None for what was added, or is a reference of unknown size."""
+        return _size_of(self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ class Diff:
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.renamed)
+
+
+def _size_of(entry: Entry | None) -> int | None:
+    return entry.size_bytes if entry is not None and entry.has_size else None
 
 
 def diff(before: Manifest, after: Manifest) -> Diff:

@@ -114,6 +114,11 @@ class Entry:
         stored = self.extra.get("stored_bytes")
         return stored if isinstance(stored, int) else 0
 
+    @property
+    def has_size(self) -> bool:
+        """Whether the size is known; not of a reference that was noted unseen: its size says 0."""
+        return self.kind != REFERENCE or "size_bytes" in self.extra
+
 
 def symlink_entry(path: str, target: str) -> Entry:
     """A symbolic link, kept as it is."""

@@ -19,6 +19,7 @@ import pyarrow as pa
 from artstore import forks
 from artstore.errors import InvalidInputError
 from artstore.forks import LazyValue
+from artstore.tables.enginelimits import EngineLimits, engine_limits, memory_refusal
 from artstore.tables.schema import Schema
 from artstore.tables.tablefile import TableFile
 from artstore.tables.viewsql import (
@@ -43,12 +44,15 @@ if TYPE_CHECKING:
     from artstore.tables.reading import RowReader
     from artstore.tables.table import Table
 
-__all__ = ["ROW", "Engine", "Source", "engine", "quoted", "told_errors"]
+__all__ = ["ROW", "Engine", "Source", "engine", "query_failure", "quoted", "told_errors"]
 
 _VIEW: Final = re.compile(r"\bartstore_\d+")
 
 _DEAD_MAX: Final = 4_000_000
 """Rows passed over that are listed one by one; more are told by ranges."""
+
+_NO_MEMORY: Final = "Out of Memory Error"
+"""How errors begin that have lost their class on the way through Arrow."""
 
 _WAITING: Final = 16
 """Views beside twice those in use, before garbage is looked for."""
@@ -101,12 +105,15 @@ class Engine:
     nothing.
 
     DuckDB does not survive a fork: a child has an engine of its own, see `engine`.
+
+    Args:
+        limits: what its queries may take.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: EngineLimits | None = None) -> None:
         import duckdb
 
-        self.connection = duckdb.connect()
+        self.connection = duckdb.connect(config=_config(limits or EngineLimits()))
         self.lock = threading.RLock()
         self._count = 0
         self._views: weakref.WeakKeyDictionary[Table, tuple[Any, _Name]] = (
@@ -125,8 +132,13 @@ class Engine:
         return SharedBackend.of(self)
 
     def run(self, sql: str) -> Any:
-        """Run a statement of ours; the cursor has its rows."""
-        with self.lock:
+        """
+        Run a statement of ours; the cursor has its rows.
+
+        Raises:
+            LimitExceededError: `query-too-large`.
+        """
+        with self.lock, _told_memory():
             return self.connection.execute(sql)
 
     def table(self, table: Table, *, with_rows: bool = False) -> Any:
@@ -350,6 +362,13 @@ class Engine:
         self._create_view(name, name, f"SELECT {listed} FROM ({sql})")
 
 
+def _config(limits: EngineLimits) -> dict[str, str | bool | int | float | list[str]]:
+    if limits.memory_bytes is None:
+        return {}
+    # Without a directory nothing is swapped out, and no file outlives a server that was killed.
+    return {"memory_limit": f"{limits.memory_bytes}B", "temp_directory": ""}
+
+
 @contextmanager
 def told_errors() -> Iterator[None]:
     """
@@ -357,25 +376,48 @@ def told_errors() -> Iterator[None]:
 
     Raises:
         InvalidInputError: `query-failed`: a cast that fails, a number that is too large.
+        LimitExceededError: `query-too-large`: there is not enough memory.
     """
     import duckdb
 
     try:
-        yield
+        with _told_memory():
+            yield
     except duckdb.Error as error:
-        first = str(error).split("\n", 1)[0]
-        raise InvalidInputError(f"the query failed: {first}", code="query-failed") from error
+        raise query_failure(error) from error
 
 
-_engines: dict[int, Engine] = {}
+def query_failure(error: Exception) -> InvalidInputError:
+    """What an error of the engine, or of what reads a result from it, is to who asked."""
+    first = str(error).split("\n", 1)[0]
+    if first.startswith(_NO_MEMORY):
+        return memory_refusal()
+    return InvalidInputError(f"the query failed: {first}", code="query-failed")
+
+
+@contextmanager
+def _told_memory() -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise memory_refusal() from error
+
+
+_engines: dict[tuple[int, EngineLimits], Engine] = {}
 _lock = forks.new_lock()
 
 
 def engine() -> Engine:
-    """The engine of this process; a forked child gets one of its own."""
-    generation = forks.generation()
+    """
+    The engine of this process; a forked child gets one of its own.
+
+    There is another one for each block `limited_engine`, the same for the same limits.
+    """
+    key = (forks.generation(), engine_limits())
     with _lock:
-        found = _engines.get(generation)
+        found = _engines.get(key)
         if found is None:
-            found = _engines[generation] = Engine()
+            found = _engines[key] = Engine(key[1])
         return found

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from artstore.tables.query import Query
 
-__all__ = ["RowReader"]
+__all__ = ["RowReader", "frame_of_rows"]
 
 
 class RowReader(ABC):
@@ -272,3 +272,21 @@ class RowReader(ABC):
         if not columns:
             return [[] for _ in range(rows.row_count)]
         return [list(cells) for cells in zip(*columns, strict=True)]
+
+
+def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """
+    A DataFrame of rows of plain values.
+
+    Raises:
+        StateError: `library-missing`.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise StateError(
+            "pandas is needed for this, and not installed",
+            code="library-missing",
+            hint="install pandas, or ask for plain values: pandas=False",
+        ) from error
+    return pd.DataFrame(list(rows))

@@ -56,7 +56,9 @@ class SharedBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         made.engine = engine
         made._can_reconnect = False
         made.con = engine.connection
-        made._post_connect()
+        # It sets the connection up, in the middle of what other threads do with it.
+        with engine.lock:
+            made._post_connect()
         return made
 
     def to_pyarrow_batches(

@@ -47,6 +47,7 @@ __all__ = [
     "ranges_sql",
     "scan_sql",
     "sql_type",
+    "text_sql",
     "whole_sql",
 ]
 
@@ -125,7 +126,7 @@ def gaps_of(file: FragmentFile) -> list[tuple[int, int]]:
 
 def scan_sql(files: Sequence[FragmentFile], *, rows: bool = False) -> str:
     """What a query reads files with; `rows` adds `file_row_number`."""
-    listed = ", ".join(_text(file.path) for file in files)
+    listed = ", ".join(text_sql(file.path) for file in files)
     return f"read_parquet([{listed}]{', file_row_number=true' if rows else ''})"
 
 
@@ -364,6 +365,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
+def text_sql(value: str) -> str:
     """A text as SQL has it."""
     return "'" + value.replace("'", "''") + "'"

@@ -4,6 +4,7 @@ The addresses of a site as one ASGI application.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
@@ -18,8 +19,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from artstore.errors import ArtstoreError, InvalidInputError, LimitExceededError, NotFoundError
+from artstore.tables.enginelimits import EngineLimits, limited_engine
+from artstore.web.departures import watch_departure
 from artstore.web.failures import failure_response, unknown_failure
 from artstore.web.guarding import Guard, check_change, check_field
+from artstore.web.memorybound import renew_bound
 from artstore.web.routing import (
     API_PREFIX,
     Answer,
@@ -99,7 +103,11 @@ def _endpoint(site: Site, page: Page, *, is_api: bool) -> Endpoint:
                 check_change(visit, page)
                 visit = Visit(site, request, is_api, await _body(request, page.body_max_bytes))
                 check_field(visit)
-            return await run_in_threadpool(_answer, visit, page)
+            watcher = asyncio.create_task(watch_departure(request, visit.departure))
+            try:
+                return await run_in_threadpool(_answer, visit, page)
+            finally:
+                watcher.cancel()
         except ClientDisconnect:
             return Response(status_code=_CLOSED)
         except ArtstoreError as error:
@@ -126,7 +134,12 @@ def _answer(visit: Visit, page: Page) -> Response:
 
 def _handled(visit: Visit, page: Page) -> Answer | Response:
     try:
-        return page.handler(visit)
+        # Queries of the page take nothing from those of the program that shows it.
+        with limited_engine(EngineLimits(visit.site.settings.memory_bytes)):
+            return page.handler(visit)
+    except LimitExceededError:
+        renew_bound()
+        raise
     except NotFoundError:
         # In a store that went away nothing is found either.
         visit.site.check_there()

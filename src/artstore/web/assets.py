@@ -48,28 +48,32 @@ class Assets:
     """
     All of `static/`, and scripts that are several modules in one (`BUNDLES`).
 
-    Their addresses begin with a digest of all of them, so that one module finds
-    another beside it (`import "./cells.js"`) by an address that never changes its meaning.
+    Each is made when it is first asked for. Their addresses begin with a digest of all that they
+    are made of, so that one module finds another beside it (`import "./cells.js"`) by an
+    address that never changes its meaning.
     """
 
     def __init__(self, root_path: str) -> None:
-        root = resources.files("artstore.web").joinpath("static")
-        self._assets = {
-            name: _asset(name, file.read_bytes()) for name, file in sorted(_walk(root, ""))
+        room = resources.files("artstore.web")
+        self._files = {
+            name: file.read_bytes() for name, file in sorted(_walk(room.joinpath("static"), ""))
         }
-        for name, entry in BUNDLES.items():
-            self._assets[name] = _asset(name, bundled(f"static/{entry}").encode("utf-8"))
-        names = "".join(f"{name} {asset.etag}\n" for name, asset in self._assets.items())
+        # What makes them of the files decides as well.
+        makers = [room.joinpath(name).read_bytes() for name in ("assets.py", "onefile.py")]
+        digests = [digest_of(data).hex() for data in (*self._files.values(), *makers)]
+        names = "\n".join([*self._files, *BUNDLES, *digests])
         self.digest = digest_of(names.encode()).hex()[:_DIGEST_CHARS]
         self._prefix = f"{root_path}/static/{self.digest}/"
+        self._made: dict[str, Asset] = {}
 
     def names(self) -> list[str]:
         """What there is."""
-        return list(self._assets)
+        return [*self._files, *BUNDLES]
 
     def address(self, name: str) -> str:
         """Where a file of `static/` is found. Raises KeyError: there is none of that name."""
-        self._assets[name]
+        if name not in BUNDLES:
+            self._files[name]
         return self._prefix + name
 
     def get(self, name: str) -> tuple[Asset, bool]:
@@ -80,10 +84,19 @@ class Assets:
             NotFoundError: `page-not-found`.
         """
         plain = name.removeprefix(f"{self.digest}/")
-        asset = self._assets.get(plain)
+        asset = self._made.get(plain)
         if asset is None:
-            raise NotFoundError(f"there is no file {plain!r} of the page", code="page-not-found")
+            # Two who come at once both make it: it is the same.
+            asset = self._made[plain] = _asset(plain, self._bytes(plain))
         return asset, plain != name
+
+    def _bytes(self, name: str) -> bytes:
+        if name in BUNDLES:
+            return bundled(f"static/{BUNDLES[name]}").encode("utf-8")
+        found = self._files.get(name)
+        if found is None:
+            raise NotFoundError(f"there is no file {name!r} of the page", code="page-not-found")
+        return found
 
 
 def serve_asset(visit: Visit) -> Response:

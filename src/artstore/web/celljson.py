@@ -43,6 +43,8 @@ from artstore.tables.types import (
 __all__ = ["FULL", "NO_LINKS", "SHOWN", "CellLimits", "MediaLinks", "cells_json", "number_json"]
 
 _EXACT_MAX: Final = 2**53
+_SMALL: Final = 65
+"""Pixels a side; the page makes no thumbnail of what has less."""
 
 
 class MediaLinks(Protocol):
@@ -58,6 +60,10 @@ class MediaLinks(Protocol):
 
     def thumbnail(self, path: str, digest: str | None) -> str | None:
         """The address of a small picture, without the size that is asked for last."""
+        ...
+
+    def ready(self, path: str, digest: str | None) -> dict[str, Any] | None:
+        """The small picture itself, if it is at hand: `size`, and as `src` a `data:` address."""
         ...
 
     def class_names(self, path: str) -> dict[str, str]:
@@ -77,6 +83,10 @@ class _NoLinks:
         return None
 
     def thumbnail(self, path: str, digest: str | None) -> str | None:
+        del path, digest
+        return None
+
+    def ready(self, path: str, digest: str | None) -> dict[str, Any] | None:
         del path, digest
         return None
 
@@ -275,8 +285,12 @@ class _Writer:
         path, digest = cell.get("path"), cell.get("encoded_digest")
         is_file = isinstance(path, str)
         size = (cell.get("width"), cell.get("height"))
+        # One that is small already is shown as it is.
+        has_thumb = is_file and path and max(size[0] or _SMALL, size[1] or _SMALL) >= _SMALL
+        ready = self.links.ready(str(path), digest) if has_thumb else None
         return {
             "$": "image",
+            **({} if ready is None else {"ready": ready}),
             "src": self._src(path, cell),
             "thumb": self.links.thumbnail(path, digest) if is_file and path else None,
             "width": size[0],

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from artstore import limits
 from artstore.errors import InvalidInputError
 from artstore.tables.usualnames import GUESS_NAMES, TRUTH_NAMES
 from artstore.web.site import RecentValues
@@ -32,15 +33,21 @@ __all__ = [
     "guess_of",
     "key_parts",
     "key_text",
+    "only_among",
     "open_comparison",
     "quick_where",
     "selection_of",
+    "shared_names",
     "truth_of",
 ]
 
 _NAME: Final = re.compile(r"([^/:@]+)/([^/:@]+):([^/:@]+)/(.+)", re.DOTALL)
 _COUNTS_KEPT: Final = 64
+_AMONG_BYTES: Final = 16 * limits.MIB
+"""Kept of answers about some rows of a table."""
+
 _DIGEST: Final = "digest"
+_KEY_ROLES: Final = ("number", "text", "bool", "time")
 _POSITION: Final = "position"
 
 
@@ -128,6 +135,23 @@ def open_comparison(
     return replace(found, comparison=replace(comparison, sides=sides))
 
 
+def only_among(
+    visit: Visit, version: LoggedArtifact, table: OpenedTable, state: TableState
+) -> OpenedTable:
+    """The table of a view, in which only the rows `state.among` are looked at."""
+    ranges = state.among or ()
+    key = ("among", version.id, visit.params["path"], state.compared, state.keys, state.how, ranges)
+
+    def make() -> Any:
+        from artstore.tables.exploring import ExploredTable
+        from artstore.tables.exploring.chosenrows import chosen_numbers
+
+        numbers = chosen_numbers(ranges, table.reader.row_count)
+        return ExploredTable(table.reader, cache_bytes=_AMONG_BYTES, rows=numbers)
+
+    return replace(table, explored=visit.site.kept(key, make))
+
+
 def truth_of(table: OpenedTable, state: TableState) -> str | None:
     """The column of what is right: as the view names it, or by its usual name."""
     return state.truth or _usual(TRUTH_NAMES, table)
@@ -152,6 +176,18 @@ def key_parts(key: CompareKey) -> list[str]:
     return [":position"] if key.kind == _POSITION else [f":digest:{key.columns[0]}"]
 
 
+def shared_names(comparison: Comparison) -> list[str]:
+    """Columns that all tables have and that a key may be made of."""
+    from artstore.tables.exploring.plans import role_of
+
+    schemas = [side.table.reader.schema for side in comparison.sides]
+    return [
+        name
+        for name in schemas[0].names
+        if all(name in one.names and role_of(one.type_of(name)) in _KEY_ROLES for one in schemas)
+    ]
+
+
 def selection_of(table: OpenedTable, state: TableState) -> Selection:
     """The rows of a view: those of its conditions, and of its quick filter."""
     selection = state.selection()
@@ -166,7 +202,7 @@ def quick_where(table: OpenedTable, state: TableState, name: str) -> str | None:
     if not isinstance(table.reader, ComparedTables):
         return None
     truth, guess = truth_of(table, state), guess_of(table, state)
-    return quick_condition(name, table.reader, truth, guess)
+    return quick_condition(name, table.reader, truth, guess, state.judged())
 
 
 # ----------------------------------------------------------------------------------------

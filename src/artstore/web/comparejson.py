@@ -15,6 +15,7 @@ from artstore.web.comparedesk import (
     key_parts,
     key_text,
     quick_where,
+    shared_names,
     truth_of,
 )
 from artstore.web.tablejson import value_json
@@ -78,6 +79,8 @@ def comparison_json(question: Question) -> dict[str, Any] | None:
         "truth": truth_of(question.table, question.state),
         "guess": guess_of(question.table, question.state),
         "bases": base_names(question.table),
+        "shared": shared_names(comparison),
+        "judged": list(question.state.judged()),
     }
 
 
@@ -96,7 +99,7 @@ def sides_json(question: Question) -> dict[str, Any]:
         )
     state = question.state
     names = (truth_of(question.table, state), guess_of(question.table, state))
-    key = (question.selection(), state.where, *names)
+    key = (question.selection(), state.where, state.among, state.judge, *names)
     kept = comparison.counts.get(key)
     if kept is None:
         kept = comparison.counts.put(key, _sides_json(question, comparison))

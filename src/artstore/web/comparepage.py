@@ -30,6 +30,7 @@ __all__ = ["compare_data", "compare_shown", "merged_heads", "merged_rows", "othe
 _KINDS: Final = ("rows", "facets", "groups", "values", "cell", "check", "sides", "matrix")
 _SHADES: Final = 8
 _VERSIONS_MAX: Final = 50
+_JUDGED: Final = ("disagree", "regressed", "fixed")
 _QUICK: Final = {
     "both": "in both",
     "changed": "changed",
@@ -87,7 +88,7 @@ def compare_shown(question: Question, here: str) -> dict[str, Any]:
             ],
             "quick": [
                 {
-                    "label": _quick_label(one["name"], told["sides"]),
+                    "label": _quick_label(one["name"], told["sides"], state.judged()),
                     "matching": one["matching"],
                     "on": state.quick == one["name"],
                     "address": _address(here, _with_quick(state, one["name"])),
@@ -180,10 +181,15 @@ def _label(label: Any) -> str:
     return "null" if label is None else cell_text(value_json(label))
 
 
-def _quick_label(name: str, sides: Sequence[dict[str, Any]]) -> str:
+def _quick_label(name: str, sides: Sequence[dict[str, Any]], judged: tuple[int, int]) -> str:
     if name.startswith("only:"):
         return f"only {sides[int(name[5:])]['label']}"
-    return "in all" if name == "both" and len(sides) > 2 else _QUICK[name]
+    if len(sides) < 3:
+        return _QUICK[name]
+    if name in _JUDGED:
+        one, two = (sides[at]["label"] for at in judged)
+        return f"{_QUICK[name]} from {one} to {two}"
+    return "in all" if name == "both" else _QUICK[name]
 
 
 def _with_quick(state: TableState, name: str) -> TableState:

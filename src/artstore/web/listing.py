@@ -13,7 +13,8 @@ from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.web.site import RecentValues
 
 if TYPE_CHECKING:
-    from artstore.api import VersionState
+    from artstore.api import LoggedArtifact, VersionState
+    from artstore.versions.version import LoggedVersion
     from artstore.web.routing import Visit
     from artstore.web.site import Site
 
@@ -68,18 +69,20 @@ def together(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_
 
 def messages(site: Site, name: str, states: Sequence[VersionState]) -> list[str | None]:
     """Why each version was made; None of those that are deleted, or cannot be read."""
+    found = _Versions(site, name)
 
     def message(state: VersionState) -> str | None:
         if not state.is_live:
             return None
         key = ("message", state.push, state.meta)
-        return _once(site, key, lambda: site.store.artifact(f"{name}:v{state.version}").message)
+        return _once(site, key, lambda: found.at(state).message)
 
     return together(message, states)
 
 
 def new_bytes(site: Site, name: str, states: Sequence[VersionState]) -> list[int | None]:
     """What each version brought into the store; None where it takes long to find out."""
+    found = _Versions(site, name)
     looked_at = 0
     wanted = []
     for state in states:
@@ -91,9 +94,28 @@ def new_bytes(site: Site, name: str, states: Sequence[VersionState]) -> list[int
         key = ("new", state.push)
         if not is_wanted:
             return None
-        return _once(site, key, lambda: site.store.new_bytes(f"{name}:v{state.version}"))
+        return _once(site, key, lambda: site.store.new_bytes(found.at(state)))
 
     return together(measured, list(zip(states, wanted, strict=True)))
+
+
+class _Versions:
+    """Versions of one artifact, for all of which its log is looked at once. For several threads."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._site, self._name = site, name
+        self._lock = forks.new_lock()
+        self._first: LoggedVersion | None = None
+
+    def at(self, state: VersionState) -> LoggedArtifact:
+        """One of them. Raises NotFoundError."""
+        from artstore.logged import LoggedArtifact
+
+        with self._lock:
+            if self._first is None:
+                found = self._site.store.artifact(f"{self._name}:v{state.version}")
+                self._first = found._logged()  # noqa: SLF001 - what it is opened with opens all
+        return LoggedArtifact(self._first.beside(self._first.state, state))
 
 
 def _once(site: Site, key: Iterable[object], find: Callable[[], _Result]) -> _Result | None:

@@ -4,10 +4,12 @@ Addresses of the files that cells of a table name, in whatever artifact they lie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore import forks
 from artstore.errors import ArtstoreError
+from artstore.web.thumbnails import THUMBNAIL_SIDES, gallery_side, thumbnails_of
 
 if TYPE_CHECKING:
     from artstore.tables.reading import RowReader
@@ -51,6 +53,7 @@ class ColumnLinks:
         self._visit = visit
         self._open = reader.opener_of(column)
         self._classes = classes
+        self._side = _wanted_side(visit)
 
     def content(self, path: str, digest: str | None) -> str | None:
         """The address of the bytes; None for what lies in no version."""
@@ -63,6 +66,26 @@ class ColumnLinks:
     def thumbnail(self, path: str, digest: str | None) -> str | None:
         """The address of a thumbnail, to which `&size=` is added; None for references."""
         return None if digest is None else self._address("thumbnail", path, digest)
+
+    def ready(self, path: str, digest: str | None) -> dict[str, Any] | None:
+        """
+        The thumbnail itself, if `?thumbs=` asks for it and it was made before.
+
+        Of what stands in a page it is begun: the browser asks for it when it has read the page.
+        """
+        side = self._side
+        if side is None or digest is None:
+            return None
+        desk = thumbnails_of(self._visit.site)
+        with suppress(ArtstoreError, AttributeError):
+            content: Any = self._open(path)
+            if not self._visit.is_api:
+                desk.make_ahead(content, digest, side)
+            # The cache is that of all stores: what this version has not is not shown.
+            elif content.digest.hex() == digest:
+                found = desk.inlined(content.digest, side)
+                return None if found is None else {"size": side, "src": found}
+        return None
 
     def class_names(self, path: str) -> dict[str, str]:
         """Names by id as text; empty if the class set cannot be read."""
@@ -87,6 +110,17 @@ class ColumnLinks:
         except (ArtstoreError, AttributeError, KeyError):
             # The file of a draft, or of a version that was deleted: the cell says so.
             return None
+
+
+def _wanted_side(visit: Visit) -> int | None:
+    query = visit.query
+    if visit.is_api:
+        asked = query.get("thumbs")
+        return next((side for side in THUMBNAIL_SIDES if str(side) == asked), None)
+    if query.get("mode") != "images":
+        return THUMBNAIL_SIDES[0]
+    size = query.get("size", "")
+    return gallery_side(int(size) if size.isascii() and size.isdigit() and len(size) < 5 else None)
 
 
 def _read(content: Any) -> dict[str, str]:

@@ -40,6 +40,7 @@ _EXPORT: Final = re.compile(
 _STRANGE: Final = re.compile(
     r"^\s*(?:import\b(?!\()|export\b)|\bimport\s*\(|\bimport\.meta\b", re.MULTILINE
 )
+_TYPE: Final = re.compile(r"/\*\* @(?:type|param) \{(?:[^*]|\*(?!/))*\*/ ?")
 
 
 class ModuleForm(ValueError):  # noqa: N818 - a fault of ours, found by a test and met by nobody
@@ -124,7 +125,8 @@ def _add(
 
 def without_comments(text: str) -> str:
     """
-    A script or style sheet without the comments that have lines of their own, and indentation.
+    A script or style sheet without indentation, and without the comments that have lines of
+    their own or tell a type.
 
     What stands within backticks stays as it is. A fifth less to send, and no syntax to know.
     """
@@ -135,6 +137,7 @@ def without_comments(text: str) -> str:
             kept.append(line)
         else:
             bare, is_comment = _behind_comments(line.strip(), is_comment)
+            bare = _TYPE.sub("", bare)
             if not bare:
                 continue
             kept.append(bare)

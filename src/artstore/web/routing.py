@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 
 from artstore import limits
 from artstore.errors import InvalidInputError
+from artstore.web.departures import Departure
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -116,6 +117,7 @@ class Visit:
     request: Request
     is_api: bool = False
     body: bytes = b""
+    departure: Departure = field(default_factory=Departure)
 
     @property
     def params(self) -> Mapping[str, str]:

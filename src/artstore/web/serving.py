@@ -21,6 +21,7 @@ from artstore import clock
 from artstore.errors import InvalidInputError, StateError
 from artstore.web.app import create_app
 from artstore.web.guarding import host_of, is_loopback
+from artstore.web.memorybound import bound_memory
 from artstore.web.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def serve(site: Site, listening: ListenAddress) -> None:
     To be called in the main thread.
     """
     server = _Server(_config(site))
+    bound_memory(site.settings.memory_bytes)
     # What stands now stays: no search for cycles needs to go through it again.
     gc.freeze()
     server.run(sockets=[listening.socket])

@@ -18,6 +18,7 @@ from artstore.web.celljson import CellLimits
 from artstore.web.medialinks import ColumnLinks
 from artstore.web.onefile import FilePage, bundled, file_page, own_source
 from artstore.web.tablejson import column_json, columns_cells
+from artstore.web.tablepage import TELLING
 from artstore.web.tablestate import query_of
 
 if TYPE_CHECKING:
@@ -227,6 +228,9 @@ def _page(
         how=None,
         quick=None,
         view=None,
+        among=None,
+        chosen=(),
+        judge=None,
     )
     count = len(numbers)
     # The rows are asked for by the script itself: they are in the file once.
@@ -255,6 +259,7 @@ def _page(
         "query": query_of(shown),
         "links": {"page": ""},
         "compare": beside,
+        "telling": list(TELLING),
     }
     file = {"rows": numbers, "columns": told, "cells": cells, "pictures": pictures}
     page = FilePage(
@@ -271,6 +276,8 @@ def _main(question: Question, count: int, cells: Any) -> str:
     name, table, state = question.version.qualified_name, question.path, question.state
     total = question.table.reader.row_count
     parts = [f"{count:,} of {total:,} rows of {name} / {table}"]
+    if state.among is not None:
+        parts.append("chosen one by one")
     if state.where:
         parts.append(f"where {' and '.join(state.where)}")
     if state.sort:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore.web.celltext import cell_text
 from artstore.web.tablestate import CAPTIONS_MAX
+from artstore.web.thumbnails import THUMBNAIL_SIDES, gallery_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,8 @@ __all__ = ["GalleryColumns", "GalleryItem", "gallery_columns", "gallery_items"]
 
 _LABELS: Final = re.compile(r"label|truth|target|class|guess|pred", re.IGNORECASE)
 _PLAIN: Final = ("text", "number", "bool", "time")
-_THUMBNAIL: Final = "&size=256"
 _SMALL_PIXELS: Final = 64
+_SHOWN_AS_IT_IS: Final = re.compile(r"\.(png|jpe?g|webp|gif)\?.*\bd=", re.IGNORECASE)
 
 
 class GalleryColumns(NamedTuple):
@@ -30,10 +31,12 @@ class GalleryColumns(NamedTuple):
     Attributes:
         image: the column of the pictures.
         captions: columns told below each; "" for the picture's own words.
+        side: of the thumbnails.
     """
 
     image: str
     captions: tuple[str, ...]
+    side: int
 
 
 class GalleryItem(NamedTuple):
@@ -42,7 +45,9 @@ class GalleryItem(NamedTuple):
 
     Attributes:
         address: of the picture itself.
-        picture: of a thumbnail; None if there is nothing to be fetched.
+        picture: of a thumbnail, the very one that the grid asks for when it takes over;
+            None if there is nothing to be fetched.
+        sharper: of one for screens with twice the pixels.
         is_small: whether single pixels are seen.
         lines: name and text of each line below it.
     """
@@ -50,6 +55,7 @@ class GalleryItem(NamedTuple):
     number: int
     address: str | None
     picture: str | None
+    sharper: str | None
     is_small: bool
     lines: list[tuple[str, str]]
 
@@ -67,7 +73,7 @@ def gallery_columns(state: TableState, columns: Sequence[dict[str, Any]]) -> Gal
         # The grid of the page has the same.
         labels = [name for name in plain if _LABELS.search(name)]
         captions = (*labels[: CAPTIONS_MAX - 1], "")
-    return GalleryColumns(image, captions)
+    return GalleryColumns(image, captions, gallery_side(state.size_pixels))
 
 
 def gallery_items(wanted: GalleryColumns, window: dict[str, Any]) -> list[GalleryItem]:
@@ -81,9 +87,14 @@ def gallery_items(wanted: GalleryColumns, window: dict[str, Any]) -> list[Galler
             (name, cell_text(cells[name][at]) if name else image.get("caption") or "")
             for name in wanted.captions
         ]
-        thumb = image.get("thumb")
+        src, thumb = image.get("src"), image.get("thumb")
         is_small = max(image.get("width") or 0, image.get("height") or 0) <= _SMALL_PIXELS
-        picture = None if thumb is None else thumb + _THUMBNAIL
+        picture = sharper = None
+        if thumb and is_small and src and _SHOWN_AS_IT_IS.search(src):
+            picture = src
+        elif thumb:
+            picture = f"{thumb}&size={wanted.side}"
+            sharper = f"{thumb}&size={min(2 * wanted.side, THUMBNAIL_SIDES[-1])}"
         lines = [line for line in lines if line[1]]
-        items.append(GalleryItem(number, image.get("src"), picture, is_small, lines))
+        items.append(GalleryItem(number, src, picture, sharper, is_small, lines))
     return items

@@ -181,6 +181,7 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
         "max": value_json(summary.maximum),
         "quantiles": [value_json(quantile) for quantile in summary.quantiles],
         "histogram": list(summary.histogram),
+        "sampled": summary.sample_size,
         "values": values_json(summary.values),
     }
 

@@ -32,14 +32,15 @@ if TYPE_CHECKING:
     from artstore.web.pages.tables import Question
     from artstore.web.routing import Visit
 
-__all__ = ["first_page"]
+__all__ = ["TELLING", "first_page"]
 
 _ROWS: Final = 50
 _COLUMNS: Final = 30
 _EARLY: Final = 8
 _FLAGS: Final = ("in", "changed")
 _SORTABLE: Final = ("text", "number", "bool", "time")
-_TELLING: Final = frozenset((*TRUTH_NAMES, *GUESS_NAMES))
+TELLING: Final = (*TRUTH_NAMES, *GUESS_NAMES)
+"""Columns that people look at first."""
 _FACET_SECONDS: Final = 1.0
 _THUMBNAIL: Final = "&size=64"
 
@@ -116,7 +117,7 @@ def _usual_order(columns: Sequence[dict[str, Any]]) -> list[str]:
     late = [
         column["name"]
         for column in seen[_EARLY:]
-        if column["role"] == "media" or column.get("base", column["name"]) in _TELLING
+        if column["role"] == "media" or column.get("base", column["name"]) in TELLING
     ]
     rest = [column["name"] for column in seen if column["name"] not in late]
     return rest[:1] + late + rest[1:]
@@ -191,6 +192,7 @@ def _shown(
             "query": query_of(state),
             "links": _links(question),
             "compare": compare_data(question),
+            "telling": list(TELLING),
             **saving_places(question.visit),
         },
     }

@@ -40,8 +40,13 @@ _MESSAGE_CHARS: Final = 2_000
 _ALIASES_MAX: Final = 20
 _NOTED_CHARS: Final = 64 * 1024
 _PARTS: Final = ("where", "sort", "compute")
+_LISTS: Final = (*_PARTS, "with", "key")
+_TEXTS: Final = ("among", "how", "quick", "judge", "truth", "guess")
 _KNOWN: Final = frozenset(
-    (*_PARTS, "name", "columns", "rows", "edits", "message", "aliases", "type", "check")
+    (
+        *(*_LISTS, *_TEXTS, "name", "columns", "rows", "edits", "side"),
+        *("message", "aliases", "type", "check"),
+    )
 )
 
 
@@ -54,6 +59,7 @@ class SavingRequest:
         collection: which artifact gets a version.
         table: what the table is called in it.
         rows: numbers of chosen rows; None for all that match.
+        side: of compared tables, the one whose rows are saved; None if there is one table.
         edits: (number of the row, column, JSON value).
         type: of an artifact that is new; None: that of the source.
         is_check: whether only the edits are looked at, and nothing is saved.
@@ -68,6 +74,7 @@ class SavingRequest:
     aliases: tuple[str, ...] = ()
     type: str | None = None
     is_check: bool = False
+    side: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,9 @@ def read_request(value: Mapping[str, Any]) -> SavingRequest:
     Args:
         value: `name` (`NAME/TABLE`); `where`, `sort` and `compute` as in the address of a table
             page, lists of texts; `columns`, names; `rows`, numbers; `edits`, objects with `row`,
-            `column`, `value`; `message`; `aliases`; `type`; `check`.
+            `column`, `value`; `message`; `aliases`; `type`; `check`; `among`; of compared tables
+            `side`, a number, and as in addresses `with`, `key`, `how`, `quick`, `judge`, `truth`
+            and `guess`.
     Raises:
         InvalidInputError: `request-invalid`, `name-invalid`, `path-invalid`.
         LimitExceededError: `limit-exceeded`.
@@ -114,6 +123,7 @@ def read_request(value: Mapping[str, Any]) -> SavingRequest:
         aliases=tuple(names.check_alias(text) for text in _texts(value, "aliases", _ALIASES_MAX)),
         type=None if kind is None else names.check_type_name(kind),
         is_check=_flag(value, "check"),
+        side=_side(value.get("side")),
     )
 
 
@@ -137,6 +147,7 @@ def save_rows(
     request: SavingRequest,
     *,
     author: str,
+    noted: Mapping[str, Any] | None = None,
 ) -> SavedRows:
     """
     Log rows of a table of `source` on top of what the newest version of an artifact holds.
@@ -147,6 +158,7 @@ def save_rows(
         store: of the project that gets the version.
         path: of the table in `source`.
         author: who the store says is writing.
+        noted: what else the metadata tells of how the rows were chosen.
     Raises:
         InvalidInputError: as `copied_rows` (`cell-unsupported`, `column-unknown`, ...);
             `request-invalid`: nothing would be new.
@@ -163,7 +175,7 @@ def save_rows(
     # Rows are read by one thread: the reader that pages share is not used.
     reader: RowReader = source.get(path)
     table = copied_rows(explored, reader, _wanted(request))
-    made_from = _made_from(source, path, request, table, author)
+    made_from = _made_from(source, path, request, table, author=author, more=noted or {})
     metadata = {**(newest.metadata if newest is not None else {}), MADE_FROM: made_from}
     kind = None if newest is not None else request.type or source.type
     if newest is not None and request.type is not None:
@@ -201,7 +213,7 @@ def _check_change(explored: ExploredTable, request: SavingRequest) -> None:
     """A table saved over itself as it is would only say of itself that it was made of itself."""
     state = request.state
     asked = (request.rows, request.edits, state.compute, state.sort, state.columns)
-    is_changed = any(part for part in asked) or request.rows == ()
+    is_changed = any(part for part in asked) or request.rows == () or state.among is not None
     if is_changed or (state.where and _is_filtered(explored, request)):
         return
     raise _refused("these are all rows of the table as they are: nothing would be new")
@@ -224,7 +236,13 @@ def _wanted(request: SavingRequest) -> CopiedRows:
 
 
 def _made_from(
-    source: LoggedArtifact, path: str, request: SavingRequest, table: Table, author: str
+    source: LoggedArtifact,
+    path: str,
+    request: SavingRequest,
+    table: Table,
+    *,
+    author: str,
+    more: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What the metadata of the version says: whence the rows are, and what was done to them."""
     state = request.state
@@ -237,8 +255,9 @@ def _made_from(
         "edits": len({edit[:2] for edit in request.edits}),
         "author": author,
         **{name: texts for name, texts in parts.items() if name != "where"},
+        **more,
     }
-    if request.rows is not None:
+    if request.rows is not None or state.among is not None:
         told["chosen"] = True
     if len(canonical.encode(told)) > _NOTED_CHARS:
         raise LimitExceededError(
@@ -264,7 +283,10 @@ def _saved_name(value: Any) -> tuple[str, str]:
 
 
 def _state(value: Mapping[str, Any]) -> TableState:
-    pairs = [(name, text) for name in _PARTS for text in _texts(value, name, 200)]
+    pairs = [(name, text) for name in _LISTS for text in _texts(value, name, 200)]
+    for name in _TEXTS:
+        text = _text(value, name, _NOTED_CHARS * 4)
+        pairs += [] if text is None else [(name, text)]
     columns = value.get("columns")
     if columns is not None:
         if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
@@ -287,13 +309,19 @@ def _texts(value: Mapping[str, Any], name: str, most: int) -> Sequence[str]:
     return found
 
 
-def _text(value: Mapping[str, Any], name: str) -> str | None:
+def _text(value: Mapping[str, Any], name: str, most: int = _MESSAGE_CHARS) -> str | None:
     found = value.get(name)
     if found is None or found == "":
         return None
-    if not isinstance(found, str) or len(found) > _MESSAGE_CHARS:
-        raise _refused(f"{name} is a text of at most {_MESSAGE_CHARS:,} characters")
+    if not isinstance(found, str) or len(found) > most:
+        raise _refused(f"{name} is a text of at most {most:,} characters")
     return found
+
+
+def _side(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise _refused("side is the number of one of the compared tables")
+    return value
 
 
 def _flag(value: Mapping[str, Any], name: str) -> bool:

@@ -6,7 +6,8 @@ address of another release, or one that was edited by hand, still opens a table.
 
     where=TEXT  sort=asc:NAME  compute=NAME=TEXT  group=NAME  start=N  row=N
     columns=JSON  pin=NAME  width=NAME:PX  render=NAME:RENDERER  mode=rows  size=PX
-    with=TABLE  key=NAME  how=merged  quick=both  truth=NAME  guess=NAME
+    among=0,4-9  chosen=0,4-9
+    with=TABLE  key=NAME  how=merged  quick=both  judge=0,1  truth=NAME  guess=NAME
     matrix=TRUTH,GUESS  view=ID
     hide-layer=NAME  hide-class=NAME  score=NAME:LEAST  opacity=PERCENT
 
@@ -22,6 +23,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
+
+from artstore.web.rowranges import RowRanges, read_ranges, write_ranges
 
 if TYPE_CHECKING:
     from artstore.tables.exploring import Selection
@@ -39,6 +42,8 @@ _NUMBER_MAX: Final = 2**53
 _GROUPS_MAX: Final = 2
 _RENDERER: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _QUICK: Final = re.compile(r"both|only:[0-9]{1,2}|changed|disagree|regressed|fixed")
+_JUDGED: Final = re.compile(r"([0-9]{1,2}),(?!\1$)([0-9]{1,2})")
+_ALWAYS: Final = "TRUE"
 _VIEW: Final = re.compile(r"[0-9a-f]{16,64}")
 _NAME_END: Final = re.compile(r"((?:[^\\=]|\\.)*)=(.*)", re.DOTALL)
 
@@ -66,6 +71,9 @@ class TableState:
         captions: columns told below each picture, "" for the picture's own words.
         smooth: whether pictures that are larger than they were are smoothed; None: as it fits.
         compared: `project/collection:version/table` of tables beside this one.
+        among: numbers of the only rows that are looked at; None for all.
+        chosen: numbers of rows that are ticked; they decide nothing.
+        judge: numbers of the two compared tables that are judged, with a comma between.
         truth, guess: columns of what is right and of what was guessed, by their own names.
         matrix: the two columns whose matrix is shown, with a comma between.
         least_scores: names of scores of boxes and what they have to be at least.
@@ -76,6 +84,7 @@ class TableState:
     where: tuple[str, ...] = ()
     sort: tuple[SortPart, ...] = ()
     compute: tuple[tuple[str, str], ...] = ()
+    among: RowRanges | None = None
     group: tuple[str, ...] = ()
     start: int = 0
     row: int | None = None
@@ -92,6 +101,7 @@ class TableState:
     keys: tuple[str, ...] = ()
     how: str | None = None
     quick: str | None = None
+    judge: str | None = None
     truth: str | None = None
     guess: str | None = None
     matrix: str | None = None
@@ -99,6 +109,7 @@ class TableState:
     hidden_classes: tuple[str, ...] = ()
     least_scores: tuple[tuple[str, float], ...] = ()
     opacity_percent: int | None = None
+    chosen: RowRanges = ()
     view: str | None = None
 
     def selection(self) -> Selection:
@@ -106,10 +117,16 @@ class TableState:
         from artstore.tables.exploring import Selection, SortKey
 
         return Selection(
-            where=self.where,
+            # A selection without a condition has all rows.
+            where=self.where if self.among is None else (*self.where, _ALWAYS),
             sort=tuple(SortKey(part.column, part.descending) for part in self.sort_parts()),
             computed=self.compute,
         )
+
+    def judged(self) -> tuple[int, int]:
+        """The two compared tables that are judged: the first two if nobody has chosen."""
+        one, two = (self.judge or "0,1").split(",")
+        return int(one), int(two)
 
     def sort_parts(self) -> tuple[SortPart, ...]:
         """What rows are sorted by: pictures of a group stand together."""
@@ -297,6 +314,7 @@ _PARTS: Final = (
     _Part("where", "where", _condition, is_many=True, most=100),
     _Part("sort", "sort", _sort, _write_sort, is_many=True, most=20),
     _Part("compute", "compute", _computed, _write_computed, is_many=True, most=100),
+    _Part("among", "among", read_ranges, write_ranges),
     _Part("group", "group", is_many=True, most=_GROUPS_MAX),
     _Part("start", "start", _whole),
     _Part("row", "row", _whole),
@@ -319,6 +337,7 @@ _PARTS: Final = (
     _Part("key", "keys", is_many=True, most=16),
     _Part("how", "how", _one_of("merged", "side", "concat")),
     _Part("quick", "quick", _matching(_QUICK, "quick filter")),
+    _Part("judge", "judge", _matching(_JUDGED, "pair of compared tables such as 0,2")),
     _Part("truth", "truth"),
     _Part("guess", "guess"),
     _Part("matrix", "matrix"),
@@ -326,6 +345,7 @@ _PARTS: Final = (
     _Part("hide-class", "hidden_classes", is_many=True),
     _Part("score", "least_scores", _named(_score), _write_named, is_many=True, most=100),
     _Part("opacity", "opacity_percent", _within(0, 100)),
+    _Part("chosen", "chosen", read_ranges, write_ranges),
     _Part("view", "view", _matching(_VIEW, "id of a view")),
 )
 _BY_NAME: Final = {part.name: part for part in _PARTS}

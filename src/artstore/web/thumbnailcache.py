@@ -51,17 +51,21 @@ class ThumbnailCache:
         """(bytes, type) of one that was kept and is whole; None if there is none."""
         for type_name, ending in _ENDINGS.items():
             path = self._path(digest, side, ending)
-            with suppress(OSError):
-                data = path.read_bytes()
+            with suppress(OSError), open(path, "rb") as file:
+                data = file.read()
                 if digest_of(data[DIGEST_BYTES:]) == data[:DIGEST_BYTES]:
                     # What is asked for again is the last to go.
                     os.utime(path)
                     return data[DIGEST_BYTES:], type_name
         return None
 
+    def has(self, digest: bytes, side: int) -> bool:
+        """Whether there is one; it is not looked at."""
+        return any(os.path.exists(self._path(digest, side, ending)) for ending in _ENDINGS.values())
+
     def add(self, digest: bytes, side: int, data: bytes, type_name: str) -> None:
         """Keep one; if the cache cannot be written, nothing happens."""
-        path = self._path(digest, side, _ENDINGS[type_name])
+        path = Path(self._path(digest, side, _ENDINGS[type_name]))
         beside = path.with_name(f".{clock.random_bytes(8).hex()}.tmp")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +83,10 @@ class ThumbnailCache:
         if is_due:
             self._evict()
 
-    def _path(self, digest: bytes, side: int, ending: str) -> Path:
+    def _path(self, digest: bytes, side: int, ending: str) -> str:
+        # As text: a Path takes longer to make than the file to read.
         name = digest.hex()
-        return self._directory / name[:2] / f"{name}-{side}.{ending}"
+        return f"{self._directory}/{name[:2]}/{name}-{side}.{ending}"
 
     def _evict(self) -> None:
         files = sorted(self._scan())

@@ -180,3 +180,14 @@ def test_each_side_tells_how_many_of_its_rows_are_selected() -> None:
     with pytest.raises(InvalidInputError) as caught:
         side_counts(ExploredTable(Table(data={"x": [1]})), Selection())
     assert caught.value.code == "value-invalid"
+
+
+@pytest.mark.parametrize("text", ["*.x + 1", "{$add: ['$*.x', 1]}"])
+def test_a_star_in_a_computed_column_is_refused_in_words(text: str) -> None:
+    tables = [Table(["k", "x"], data=[[1, n]]) for n in range(2)]
+    explored = ExploredTable(ComparedTables(tables, BY_K))
+    with pytest.raises(InvalidInputError, match="every table") as error:
+        explored.window(Selection(computed=(("y", text),)))
+    assert (error.value.code, "t0.score" in str(error.value.hint)) == ("expression-invalid", True)
+    computed = Selection(where=("*.x < 5",), computed=(("y", "t0.x + t1.x"),))
+    assert explored.window(computed, columns=["y"]).cells["y"].to_pylist() == [1]

@@ -283,7 +283,7 @@ def test_what_is_kept_is_bounded() -> None:
 def test_a_set_of_rows_knows_its_numbers_and_their_ranks(part: float) -> None:
     rng = np.random.default_rng(1)
     numbers = np.flatnonzero(rng.random(100_000) < part) + 500
-    rows = RowSet(rng.permutation(numbers), 500, 100_000)
+    rows = RowSet(np.array_split(rng.permutation(numbers), 7), 500, 100_000)
     assert rows.count == len(numbers)
     for start, stop in ((0, 5), (90, 3000), (len(numbers) - 3, len(numbers) + 9), (10**6, 10**7)):
         assert rows.numbers(start, stop).tolist() == numbers[max(start, 0) : stop].tolist()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from artstore.errors import NotFoundError
+from artstore.web import assets as assets_module
 from artstore.web.assets import BUNDLES, Assets
 from artstore.web.onefile import without_comments
 
@@ -16,6 +20,7 @@ import { a } from "./a.js"; // stays: code stands before it
 export function b(c) {
   /** @type {Element|null} */ (c)?.focus();
   const d = "https://example.org/*";
+  c = /** @type {any} */ (d).e(/** @type {Record<string, (a: number) => void>} */ (c));
   /* one */ /* two */ return `
   // not a comment
     ${d}`;
@@ -31,6 +36,7 @@ def test_comments_of_their_own_go_and_code_stays() -> None:
         "export function b(c) {\n"
         "(c)?.focus();\n"
         'const d = "https://example.org/*";\n'
+        "c = (d).e((c));\n"
         "return `\n"
         "  // not a comment\n"
         "    ${d}`;\n"
@@ -58,3 +64,27 @@ def test_only_who_may_write_gets_what_saves() -> None:
     plain, writing = (assets.get(name)[0].data for name in BUNDLES)
     assert b'modules["static/saving.js"]' in writing
     assert b'modules["static/saving.js"]' not in plain
+
+
+def test_what_nobody_asks_for_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    real = assets_module.bundled
+
+    def noted(entry: str) -> str:
+        made.append(entry)
+        return real(entry)
+
+    monkeypatch.setattr(assets_module, "bundled", noted)
+    assets = Assets("/art")
+    assert assets.address("write.bundle.js") == f"/art/static/{assets.digest}/write.bundle.js"
+    assert set(BUNDLES) < set(assets.names())
+    assert made == []
+    first, is_forever = assets.get(f"{assets.digest}/table.bundle.js")
+    assert (assets.get("table.bundle.js"), is_forever) == ((first, False), True)
+    assert made == ["static/table.js"]
+    assert Assets("").digest == assets.digest
+    for name in ("../assets.py", "bundle.js", ""):
+        with pytest.raises(NotFoundError):
+            assets.get(name)
+        with pytest.raises(KeyError):
+            assets.address(name)

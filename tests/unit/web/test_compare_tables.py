@@ -234,3 +234,37 @@ def test_the_page_shows_both_values_in_a_cell_without_scripts(client: TestClient
 def test_empty_fields_of_the_form_say_nothing(client: TestClient) -> None:
     page = client.get(f"{PAGE}/tables/scores?with=&key=&how=merged&quick=")
     assert "<strong>4</strong> of 4 rows" in page.text
+
+
+def test_of_three_tables_the_two_that_are_chosen_are_judged(
+    tmp_path: Any, make_client: MakeClient
+) -> None:
+    store = open_at(tmp_path / "three", project="demo")
+    guesses = (["a", "b"], ["a", "a"], ["b", "a"])
+    for one in guesses:
+        rows = [(at, "a", guess) for at, guess in enumerate(one)]
+        log(store, "three/pred", ["id", "label", "guess"], rows, key="id")
+    client = make_client(Site(store))
+    others = [("with", f"demo/three:v{at}/pred") for at in (1, 2)]
+
+    def told(*pairs: tuple[str, str]) -> dict[str, Any]:
+        query = urlencode([*others, *pairs])
+        found = client.get(f"/api/v1/p/demo/c/three/v0/table-sides/pred?{query}").json()
+        return {one["name"]: one["matching"] for one in found["quick"]}
+
+    judged = ("disagree", "regressed", "fixed")
+    assert [told()[name] for name in judged] == [1, 0, 1]
+    assert [told(("judge", "0,2"))[name] for name in judged] == [2, 1, 1]
+    assert [told(("judge", "2,0"))[name] for name in judged] == [2, 1, 1]
+    assert [told(("judge", "1,2"))[name] for name in judged] == [1, 1, 0]
+    page = f"/p/demo/c/three/v0/tables/pred?{urlencode(others)}"
+    rows = client.get(f"/api/v1{page}&judge=1,2&quick=regressed").json()
+    assert rows["window"]["rows"] == [0]
+    assert "regressed from v1 to v2" in client.get(f"{page}&judge=1,2").text
+    for wrong in ("0,3", "1,1", "0", "a,b"):
+        assert "left out" in client.get(f"/api/v1{page}&judge={wrong}").json()["told"][0], wrong
+
+
+def test_columns_that_a_key_may_have_are_told(client: TestClient) -> None:
+    page = client.get(f"{PAGE}/tables/scores", params={"with": OLD}).text
+    assert '"shared":["id","label","guess","score"]' in page

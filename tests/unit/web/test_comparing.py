@@ -51,6 +51,27 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root / "store"
 
 
+def test_the_size_of_a_reference_that_nobody_looked_at_is_unknown_and_not_nothing(
+    tmp_path: Path, make_client: Callable[[Site], TestClient]
+) -> None:
+    store = open_at(tmp_path / "store", project=PROJECT)
+    for version in range(2):
+        draft = art.Artifact("far", "dataset")
+        _put(draft, "here.txt", "x" * version)
+        if version:
+            draft.add_reference("http://127.0.0.1:9/new", "new.bin", checksum=False)
+        draft.add_reference(f"http://127.0.0.1:9/{version}", "far.bin", checksum=False)
+        store.log_artifact(draft)
+    client = make_client(Site(store))
+    changes = client.get("/api/v1" + COMPARE.format("far")).json()["changes"]
+    sizes = {one["path"]: (one["old_size_bytes"], one["size_bytes"]) for one in changes}
+    assert sizes == {"far.bin": (None, None), "new.bin": (None, None), "here.txt": (0, 1)}
+    page = client.get(COMPARE.format("far")).text
+    assert page.count(">unknown</td>") == 3
+    listed = client.get("/p/demo/c/far/v1/files/").text
+    assert listed.count("unknown") == 2
+
+
 def _put(draft: art.Artifact, path: str, text: str) -> None:
     with draft.new_file(path) as file:
         file.write(text)

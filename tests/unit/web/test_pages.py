@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
 
 import artstore as art
+from artstore.catalog.catalog import Catalog
+from artstore.catalog.state import CollectionState
 from artstore.web.site import Site
+from tests.trees import open_at
 from tests.unit.web.conftest import MakeClient
 from tests.unit.web.shelves import FORMULA, SCRIPT
 
@@ -140,6 +144,36 @@ def test_new_bytes_are_what_a_push_stored(site: Site, client: TestClient) -> Non
     assert 0 < newer < older
     link = client.get(API + "/p/other/c/model/v0").json()
     assert (link["new_bytes"], link["source"]) == (0, "demo/files:v1")
+
+
+def test_a_list_of_versions_looks_at_the_log_a_few_times_however_long_it_is(
+    tmp_path: Path, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_at(tmp_path / "store", project="demo")
+    for number in range(12):
+        draft = art.Artifact("many", "dataset")
+        with draft.new_file("x.txt") as file:
+            file.write("x" * number)
+        store.log_artifact(draft, message=f"number {number}")
+    store.delete("demo/many:v5")
+    looks = []
+    real = Catalog.state
+
+    def counted(self: Catalog, project: str, name: str) -> CollectionState:
+        looks.append(name)
+        return real(self, project, name)
+
+    monkeypatch.setattr(Catalog, "state", counted)
+    client = make_client(Site(store))
+    listed = client.get("/api/v1/p/demo/c/many").json()["versions"]
+    assert [one["message"] for one in listed] == [
+        None if number == 5 else f"number {number}" for number in range(11, -1, -1)
+    ]
+    assert [one["new_bytes"] is None for one in listed] == [number == 6 for number in range(12)]
+    assert len(looks) <= 4
+    looks.clear()
+    client.get("/p/demo/c/many")
+    assert len(looks) <= 2
 
 
 def test_history_tells_the_log_the_newest_entry_first(client: TestClient) -> None:

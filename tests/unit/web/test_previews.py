@@ -17,7 +17,10 @@ from tests.unit.web.previewsources import MemorySource, previewed
 
 ENDINGS = sorted({ending for kind in kinds() for ending in kind.endings})
 SECONDS = 3.0
-"""Far above what it takes, far below what a page that hangs takes."""
+"""
+Of the processor: what else the machine does is not counted. Far above what it takes, far
+below what a page that hangs takes.
+"""
 
 
 @given(st.sampled_from([*ENDINGS, ".xyz"]), st.binary(max_size=300))
@@ -125,10 +128,10 @@ def test_json_that_ends_early_is_shown_as_text() -> None:
     ids=["deep lists", "deep objects", "long", "one long text", "open", "number", "escapes"],
 )
 def test_ten_megabytes_of_json_freeze_nothing(data: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     source = MemorySource("a.json", data)
     told = json.dumps(preview_of(source).to_json())
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert len(told) < 2_000_000
     assert source.read_bytes < 2_000_000
 
@@ -186,10 +189,10 @@ def test_tsv_and_ragged_rows_are_shown() -> None:
     ids=["one line", "wide line", "open quote", "commas"],
 )
 def test_a_csv_with_a_line_without_end_freezes_nothing(data: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     source = MemorySource("a.csv", data)
     json.dumps(preview_of(source).to_json())
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert source.read_bytes < 1_000_000
 
 
@@ -215,9 +218,9 @@ def test_markdown_has_no_tags_and_no_links_of_harm() -> None:
 
 @pytest.mark.parametrize("text", ["[" * 60_000, ">" * 60_000, "*a_" * 20_000, "`" * 60_000])
 def test_markdown_that_nests_without_end_freezes_nothing(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     shown = previewed("a.md", text.encode())
-    assert time.perf_counter() - began < 2 * SECONDS
+    assert time.process_time() - began < 2 * SECONDS
     assert shown.text
 
 

@@ -27,6 +27,7 @@ from artstore.web.previews.registry import preview_of
 from tests.unit.web.previewsources import MemorySource, previewed
 
 SECONDS = 3.0
+"""Of the processor: what else the machine does is not counted."""
 
 
 def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
@@ -57,9 +58,9 @@ def test_a_zip_is_listed_and_not_unpacked() -> None:
 
 def test_a_zip_bomb_is_listed_at_once() -> None:
     data = zipped({f"{number}": b"\0" * 20_000_000 for number in range(3)})
-    began = time.perf_counter()
+    began = time.process_time()
     shown = previewed("bomb.zip", data)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert dict(shown.facts)["unpacked"] == "60.0 MB"
 
 
@@ -229,15 +230,15 @@ def test_a_pickle_of_shared_lists_is_not_unfolded() -> None:
     value: list[Any] = []
     for _ in range(200):
         value = [value] * 10
-    began = time.perf_counter()
+    began = time.process_time()
     previewed("x.pkl", pickle.dumps(value))
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 def test_a_pickle_of_a_million_opcodes_is_read_in_part() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     reading = read_pickle(b"\x80\x04" + b"]" * 2_000_000 + b".")
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert not reading.is_whole
 
 

@@ -145,6 +145,8 @@ class Summary:
         quantiles: at 0.25, 0.5 and 0.75, interpolated; empty for other kinds than numbers.
         histogram: counts for the bins of `Groups.edges[column]`; empty for `values`.
         values: the most frequent values, at most 5; `count` and `selected` are the same.
+        sample_size: `quantiles` and `histogram` are of so many of its rows, from all over the
+            table; None if they are of all. All else always is.
     """
 
     column: str
@@ -159,6 +161,7 @@ class Summary:
     quantiles: tuple[float | None, ...] = ()
     histogram: tuple[int, ...] = ()
     values: tuple[ValueCount, ...] = ()
+    sample_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ class Groups:
         lengths: as in `Window`, of `keys`.
         groups: a record for each row of `keys`.
         edges: of each column with histograms their common edges, as in `Facet`.
-        is_approximate: quantiles were estimated: the selection is large.
+        is_approximate: quantiles were estimated: the table is large.
     """
 
     start: int

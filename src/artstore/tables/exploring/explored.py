@@ -22,6 +22,7 @@ from artstore.tables.exploring.answers import (
     Window,
 )
 from artstore.tables.exploring.caching import AnswerCache
+from artstore.tables.exploring.chosenrows import ChosenSource
 from artstore.tables.exploring.display import cut, cut_sql, restored
 from artstore.tables.exploring.facets import (
     facets_of,
@@ -62,6 +63,8 @@ class ExploredTable:
     Args:
         reader: its rows; must not change while it is explored.
         cache_bytes: what is kept of earlier answers, at most.
+        rows: numbers of the only ones that conditions are looked at for, int64 [n], ascending;
+            all if left out. A selection without a condition still has all rows.
 
     Every method may raise:
         InvalidInputError: `expression-invalid`, `expression-type-invalid`, `column-unknown`,
@@ -71,8 +74,11 @@ class ExploredTable:
         LimitExceededError: `query-too-long`, `limit-exceeded`.
     """
 
-    def __init__(self, reader: RowReader, *, cache_bytes: int = 256 << 20) -> None:
+    def __init__(
+        self, reader: RowReader, *, cache_bytes: int = 256 << 20, rows: Any = None
+    ) -> None:
         self.reader = reader
+        self._rows = rows
         self._cache = AnswerCache(cache_bytes)
         self._lock = forks.new_lock()
         # What reads rows without a query is for one thread.
@@ -295,7 +301,10 @@ class ExploredTable:
         with self._lock:
             found = engine()
             if self._planner is None or self._planner[0] is not found:
-                self._planner = (found, Planner(source_of(self.reader)))
+                source = source_of(self.reader)
+                if self._rows is not None:
+                    source = ChosenSource(source, self._rows)
+                self._planner = (found, Planner(source))
             return self._planner[1]
 
     def _align(self, planner: Planner, names: Sequence[str]) -> None:

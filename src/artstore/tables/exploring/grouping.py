@@ -28,6 +28,7 @@ from artstore.tables.exploring.summaries import (
     aggregates_sql,
     summary_of_parts,
     summary_of_row,
+    summary_of_sample,
 )
 from artstore.tables.types import INT64, List
 
@@ -37,6 +38,12 @@ _EXAMPLES: Final = 8
 _TOP: Final = 5
 EXACT_ROWS_MAX: Final = 5_000_000
 """In larger tables quantiles are estimated."""
+
+SAMPLE_ROWS: Final = 1_000_000
+"""From so many rows, where these are cheaper to get than all."""
+
+_SAMPLED_LEAST: Final = 1000
+"""A group with fewer rows in the sample is looked at as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,22 +206,50 @@ class _Grouping:
 
     def _estimated(self, info: ColumnInfo, known: Range, bins: Bins, page: Any) -> list[Summary]:
         """All of a column from what its bins have: one scan; quantiles are estimates."""
+        plan = self._plan([info.name])
+        sample = plan.source.sample(plan.needs, SAMPLE_ROWS)
+        if sample is not None:
+            return self._sampled(info, known, bins, page, sample.relation)
+        parts: list[dict[int, Part]] = [{} for _ in range(page.num_rows)]
+        self._put_parts(
+            parts, self._aggregated(page, [info.name], _part_sql(info, known), bins.sql)
+        )
+        return [summary_of_parts(info, one, bins.count) for one in parts]
+
+    def _sampled(
+        self, info: ColumnInfo, known: Range, bins: Bins, page: Any, sample: Relation
+    ) -> list[Summary]:
+        """Counts and moments of all rows: one scan; bins of a sample, where it has enough."""
         number = number_sql("v", info.type)
-        double = f"CAST({number} AS DOUBLE)"
-        # A filter on the cells takes as long as all else.
-        small = "" if _has_squares(known) else f"FILTER (WHERE abs({double}) < {SQUARE_MAX_SQL})"
-        found = self._aggregated(
+        cell = number if known.is_finite else f"CASE WHEN isfinite({number}) THEN {number} END"
+        body = f"count(*) AS rows, count(v) AS cells, count({cell}) AS n, "
+        exact = self._by_group(
+            self._aggregated(page, [info.name], body + _moments_sql(cell, known)),
             page,
-            [info.name],
-            f"count(*) AS n, avg({double}) AS mean, var_pop({double}) {small} AS spread, "
-            f"min({number}) AS low, max({number}) AS high",
-            bins.sql,
         )
         parts: list[dict[int, Part]] = [{} for _ in range(page.num_rows)]
+        body = _part_sql(info, known)
+        self._put_parts(parts, self._aggregated(page, [info.name], body, bins.sql, block=sample))
+        seen: list[int | None] = [sum(part.count for part in one.values()) for one in parts]
+        few = [
+            at
+            for at, count in enumerate(seen)
+            if count is not None and count < min(_SAMPLED_LEAST, exact[at]["rows"])
+        ]
+        if few:
+            for at in few:
+                parts[at], seen[at] = {}, None
+            sql = f"SELECT g, {bins.sql} AS b, {body} FROM {{rows}} GROUP BY g, b"
+            self._put_parts(parts, self._run(page.take(few), [info.name], sql))
+        return [
+            summary_of_sample(info, row, summary_of_parts(info, one, bins.count), count)
+            for row, one, count in zip(exact, parts, seen, strict=True)
+        ]
+
+    def _put_parts(self, parts: list[dict[int, Part]], found: Any) -> None:
         names = ("g", "b", "n", "mean", "spread", "low", "high")
         for group, place, *row in zip(*(found[name].to_pylist() for name in names), strict=True):
             parts[group - self._order.start][place] = Part(*row)
-        return [summary_of_parts(info, one, bins.count) for one in parts]
 
     def _values(self, info: ColumnInfo, page: Any) -> list[Summary]:
         found = self._run(
@@ -253,7 +288,7 @@ class _Grouping:
         body: str,
         place: str | None = None,
         *,
-        block: Block | None = None,
+        block: Block | Relation | None = None,
     ) -> Any:
         """Aggregates of `v` by `g`, the number of the group; and by `b`, the number of a bin."""
         bins, also = ("", "") if place is None else (f"{place} AS b, ", ", b")
@@ -270,7 +305,9 @@ class _Grouping:
         )
         return self._run(page, names, sql, block)
 
-    def _run(self, page: Any, names: Sequence[str], sql: str, block: Block | None = None) -> Any:
+    def _run(
+        self, page: Any, names: Sequence[str], sql: str, block: Block | Relation | None = None
+    ) -> Any:
         """A query; `{rows}` in it are the rows of the groups of the page: `g`, `v` and `ROW`."""
         value = f", c{len(self._keys)} AS v" if names else ""
         rows = (
@@ -292,6 +329,22 @@ class _Grouping:
         for row in found.to_pylist():
             rows[row["g"] - self._order.start] = row
         return rows
+
+
+def _moments_sql(cell: str, known: Range) -> str:
+    """SQL of what a `Part` has beside its count, of cells that are finite or None."""
+    double = f"CAST({cell} AS DOUBLE)"
+    # A filter on the cells takes as long as all else.
+    small = "" if _has_squares(known) else f"FILTER (WHERE abs({double}) < {SQUARE_MAX_SQL})"
+    return (
+        f"avg({double}) AS mean, var_pop({double}) {small} AS spread, "
+        f"min({cell}) AS low, max({cell}) AS high"
+    )
+
+
+def _part_sql(info: ColumnInfo, known: Range) -> str:
+    """SQL of a `Part`: of cells of one bin."""
+    return f"count(*) AS n, {_moments_sql(number_sql('v', info.type), known)}"
 
 
 def _has_squares(known: Range) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from artstore.tables.engine import ROW
+from artstore.tables.enginelimits import check_memory
 from artstore.tables.exploring.plans import Plan
 from artstore.tables.exploring.rowsets import RowSet
 from artstore.tables.exploring.tickets import current_ticket
@@ -90,10 +91,11 @@ class Matches:
             if len(self._found) > seen:
                 return
             block = self._blocks[seen]
-            found = self._plan.run(f"SELECT {ROW} FROM s WHERE w", block)
-            places = found[ROW].to_numpy()
-            numbers = self._plan.source.numbers(places, block)
-            part = RowSet(numbers, block.first, block.row_count)
+            check_memory(2 * block.row_count)
+            source = self._plan.source
+            with self._plan.running(f"SELECT {ROW} FROM s WHERE w", block) as parts:
+                numbers = (source.numbers(part.column(0).to_numpy(), block) for part in parts)
+                part = RowSet(numbers, block.first, block.row_count)
             self._found.append(part)
             self._known += part.count
 

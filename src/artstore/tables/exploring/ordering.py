@@ -10,12 +10,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from artstore.tables.engine import ROW
+from artstore.tables.enginelimits import check_memory
 from artstore.tables.exploring.answers import ColumnInfo
 from artstore.tables.exploring.binning import is_binned, is_whole, number_sql
 from artstore.tables.exploring.caching import AnswerCache
+from artstore.tables.exploring.fragmentends import has_ends
 from artstore.tables.exploring.plans import Plan
 from artstore.tables.exploring.running import Relation
 from artstore.tables.exploring.selection import SortKey
+from artstore.tables.exploring.storedtop import stored_top
 from artstore.tables.types import ColumnType, Decimal, Plain
 
 __all__ = ["ORDER_ROWS_MAX", "Ordering"]
@@ -26,6 +29,9 @@ ORDER_ROWS_MAX: Final = 4_000_000
 TOP_ROWS: Final = 1000
 _TOP_ROWS_MAX: Final = 50_000
 """Windows that end before this, counted from either end, are found by one scan."""
+
+_ROW_BYTES: Final = 24
+"""Of a row that is sorted, outside of the engine: its place, its number, and its place again."""
 
 _BINS: Final = 4096
 _NARROWED_MAX: Final = 3
@@ -146,10 +152,13 @@ class Ordering:
     def _sorted(self) -> Any:
         kind = np.uint32 if self._plan.source.row_count < 1 << 32 else np.int64
         return self._cache.get_or_make(
-            ("order", self._name),
-            lambda: self._run(f"WHERE w {self._order_by()}").astype(kind),
-            lambda found: found.nbytes,
+            ("order", self._name), lambda: self._whole_order(kind), lambda found: found.nbytes
         )
+
+    def _whole_order(self, kind: Any) -> Any:
+        rows = self._plan.source.row_count if self._known is None else self._known
+        check_memory(_ROW_BYTES * min(rows, ORDER_ROWS_MAX))
+        return self._run(f"WHERE w {self._order_by()}").astype(kind)
 
     def _top(self, start: int, stop: int) -> Any:
         key = ("top", self._name)
@@ -158,12 +167,23 @@ class Ordering:
             wanted = TOP_ROWS
             while wanted < stop:
                 wanted *= 4
-            kept = self._loose_top(wanted)
+            kept = self._stored_top(wanted)
+            if len(kept[0]) < stop:
+                kept = self._loose_top(wanted)
             if len(kept[0]) < stop and not kept[1]:
                 found = self._run(f"WHERE w {self._order_by()} LIMIT {wanted}")
                 kept = (found, len(found) < wanted)
             self._cache.put(key, kept, kept[0].nbytes)
         return kept[0][start:stop]
+
+    def _stored_top(self, wanted: int) -> tuple[Any, bool]:
+        """The first rows by a column of numbers as they are stored; none if not found so."""
+        (info, *others), none = self._infos, np.zeros(0, np.int64)
+        if others or info.is_computed or not has_ends(info.type):
+            return none, False
+        is_descending = self._sort[0].descending
+        found = stored_top(self._plan, info.name, wanted, is_descending=is_descending)
+        return (none if found is None else found), False
 
     def _loose_top(self, wanted: int) -> tuple[Any, bool]:
         """

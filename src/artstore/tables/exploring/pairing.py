@@ -6,15 +6,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from artstore.tables.engine import ROW
+from artstore.tables.enginelimits import check_memory
 from artstore.tables.exploring.running import Relation, fetched
 from artstore.tables.exploring.sources import Source
 
 __all__ = ["KeyCounts", "counted_keys", "paired", "paired_by_position"]
+
+
+_ROW_BYTES: Final = 24
+"""Of each row: its number, its place in the result, and both while they are put in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,11 @@ def paired(sources: Sequence[Source], keys: Sequence[Sequence[str]]) -> list[Any
 
     Args:
         keys: of each table SQL for the parts of its key, from a row of its view.
+    Raises:
+        LimitExceededError: `query-too-large`.
     Cost: one join; a second one with the rows of each key counted, if keys are not unique.
     """
+    check_memory(_ROW_BYTES * sum(source.row_count for source in sources))
     found = _joined(sources, keys, is_counted=False)
     if any(
         int(np.count_nonzero(numbers >= 0)) != source.row_count
@@ -55,6 +63,7 @@ def paired(sources: Sequence[Source], keys: Sequence[Sequence[str]]) -> list[Any
 def paired_by_position(sources: Sequence[Source]) -> list[Any]:
     """Likewise, by the numbers of rows."""
     count = max(source.row_count for source in sources)
+    check_memory(8 * count * (len(sources) + 1))
     numbers = np.arange(count)
     return [np.where(numbers < source.row_count, numbers, -1) for source in sources]
 

@@ -5,6 +5,7 @@ Selections as SQL: what users write is parsed and compiled, and never put into a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from artstore.errors import InvalidInputError, LimitExceededError
 from artstore.tables.arrowtypes import type_of_arrow
 from artstore.tables.engine import ROW, engine, quoted
 from artstore.tables.exploring.answers import ColumnInfo
-from artstore.tables.exploring.running import Relation, fetched
+from artstore.tables.exploring.running import Relation, fetched, fetching
 from artstore.tables.exploring.selection import Selection
 from artstore.tables.exploring.sources import Block, Source
 from artstore.tables.types import ColumnType, Decimal, Duration, Media, Plain, Timestamp
@@ -60,13 +61,24 @@ class Plan:
             rows: which to read; all if left out.
             more: another relation that `body` names itself.
         """
+        return fetched(*self._query(body, rows, more))
+
+    def running(
+        self, body: str, rows: Block | Relation | None = None
+    ) -> AbstractContextManager[Any]:
+        """The same as a `pyarrow.RecordBatchReader`, for what needs no more than a part of it."""
+        return fetching(*self._query(body, rows, None))
+
+    def _query(
+        self, body: str, rows: Block | Relation | None, more: Any
+    ) -> tuple[str, tuple[Relation, ...]]:
         if not isinstance(rows, Relation):
             rows = self.source.scan(self.needs, rows)
         sql = (
             f"WITH {self.source.view} AS NOT MATERIALIZED ({rows.sql}), "
             f"s AS NOT MATERIALIZED ({self.inner}) {body}"
         )
-        return fetched(sql, (rows,) if more is None else (rows, more))
+        return sql, (rows,) if more is None else (rows, more)
 
 
 class Planner:
@@ -117,10 +129,12 @@ class Planner:
         return found
 
     def _made(self, selection: Selection, names: Sequence[str], where: Sequence[str]) -> Plan:
-        from artstore.tables.expressions import Scope, parse_condition
-
         self.chosen(selection, names)
         columns = self._columns_of(selection)
+        if not where and columns.own.issuperset(names):
+            return self._plain(names)
+        from artstore.tables.expressions import Scope, parse_condition
+
         scope = _Noted(columns)
         values = {f"c{at}": scope[name] for at, name in enumerate(names)}
         known = Scope(self.source.tables(scope))
@@ -137,6 +151,12 @@ class Planner:
         if not conditions:
             inner = f"SELECT *, true AS w FROM ({inner})"
         return Plan(self.source, inner, tuple(sorted(scope.used)))
+
+    def _plain(self, names: Sequence[str]) -> Plan:
+        """Columns as they are: what Ibis would make of it, half a second before it is imported."""
+        parts = [ROW, *(f"{quoted(name)} AS c{at}" for at, name in enumerate(names)), "true AS w"]
+        inner = f"SELECT {', '.join(parts)} FROM {self.source.view}"
+        return Plan(self.source, inner, tuple(sorted(set(names))))
 
     def _columns_of(self, selection: Selection) -> _Columns:
         found = self._computed.get(selection.computed)
@@ -155,6 +175,14 @@ class Planner:
             return columns
         _check_computed(computed, self.source.schema.names)
         for name, text in computed:
+            if len(self.source.expanded(text)) > 1:
+                raise InvalidInputError(
+                    f"the computed column {name!r:.80} has a * for every table, and a cell has "
+                    "one value",
+                    code="expression-invalid",
+                    hint="name one table, t0.score or $0.score; conditions may have a *",
+                    column=name,
+                )
             scope = _Noted(columns)
             value = parse_value(text, Scope(self.source.tables(scope)))
             columns.values[name] = (value, frozenset(scope.used))

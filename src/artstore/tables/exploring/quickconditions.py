@@ -23,20 +23,25 @@ _PLAIN: Final = ("number", "text", "bool", "time")
 
 
 def quick_condition(
-    name: str, compared: ComparedTables, truth: str | None = None, guess: str | None = None
+    name: str,
+    compared: ComparedTables,
+    truth: str | None = None,
+    guess: str | None = None,
+    judged: tuple[int, int] = (0, 1),
 ) -> str:
     """
     The condition in SQL, for `Selection.where`, of a quick filter.
 
     Args:
         name: `both`, rows of all tables; `only:I`, rows that only table I has; `changed`;
-            and of the first two tables: `disagree`, their guesses differ; `regressed`, the first
-            was right and the second is wrong; `fixed`, the reverse. Without a truth a
+            and of the two judged tables: `disagree`, their guesses differ; `regressed`, the one
+            was right and the other is wrong; `fixed`, the reverse. Without a truth a
             row is neither right nor wrong.
         truth: a column of each of the two tables, of any one of them, or of the key.
         guess: a column of both tables.
+        judged: which two are judged, the earlier one first.
     Raises:
-        InvalidInputError: `value-invalid`: no such filter, or truth or guess is left out;
+        InvalidInputError: `value-invalid`: no such filter or table, or truth or guess is left out;
             `column-unknown`; `expression-type-invalid`: media, nested columns.
     """
     flags = [quoted(flag) for flag in compared.flag_names]
@@ -60,9 +65,14 @@ def quick_condition(
             + ("" if name == "disagree" else " and one of truths"),
             code="value-invalid",
         )
-    both = f"{flags[0]} AND {flags[1]}"
-    guesses = [_Named(compared, at, guess) for at in (0, 1)]
-    for at, found in enumerate(guesses):
+    if judged[0] == judged[1] or not 0 <= min(judged) <= max(judged) < len(flags):
+        raise InvalidInputError(
+            f"tables {judged[0]} and {judged[1]} cannot be judged: two of {len(flags)} tables are",
+            code="value-invalid",
+        )
+    both = " AND ".join(flags[at] for at in judged)
+    guesses = [_Named(compared, at, guess) for at in judged]
+    for at, found in zip(judged, guesses, strict=True):
         if found.side != at:
             raise _unknown(guess, at)
     if name == "disagree":
@@ -70,8 +80,8 @@ def quick_condition(
         return f"{both} AND {one} IS DISTINCT FROM {two}"
     assert truth is not None, "checked above"
     before, now = (0, 1) if name == "regressed" else (1, 0)
-    right = _alike(guesses[before], _Named(compared, before, truth))
-    wrong = _alike(guesses[now], _Named(compared, now, truth))
+    right = _alike(guesses[before], _Named(compared, judged[before], truth))
+    wrong = _alike(guesses[now], _Named(compared, judged[now], truth))
     return (
         f"{both} AND {right[0]} = {right[1]} "
         f"AND {wrong[1]} IS NOT NULL AND {wrong[0]} IS DISTINCT FROM {wrong[1]}"

@@ -4,6 +4,7 @@ Sets of row numbers: which rows of a table a condition is true for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -26,28 +27,42 @@ class RowSet:
     A bitmap of one bit a row, or a list of numbers where few are in it.
 
     Args:
-        numbers: in any order, each once: int64 [n], all in [first, first + row_count).
+        parts: together, in any order, each number once: int64 [n], all in [first, first +
+            row_count). One part after the other is read, and not kept.
     """
 
     __slots__ = ("_bits", "_counts", "_numbers", "count", "first", "nbytes", "row_count")
 
-    def __init__(self, numbers: Any, first: int, row_count: int) -> None:
+    def __init__(self, parts: Iterable[Any], first: int, row_count: int) -> None:
         self.first, self.row_count = first, row_count
-        self.count = len(numbers)
+        self.count = 0
         self._bits: Any = None
         self._numbers: Any = None
         self._counts: Any = None
-        places = numbers - first
-        if self.count * _SPARSE < row_count < 1 << 32:
-            self._numbers = np.sort(places.astype(np.uint32))
+        few: list[Any] = []
+        is_in: Any = None
+        for part in parts:
+            self.count += len(part)
+            places = part - first
+            if is_in is None and self._is_sparse():
+                few.append(places.astype(np.uint32))
+                continue
+            if is_in is None:
+                is_in = np.zeros(row_count, np.bool_)
+            for earlier in (*few, places):
+                is_in[earlier] = True
+            few.clear()
+        if is_in is None:
+            self._numbers = np.sort(np.concatenate([np.zeros(0, np.uint32), *few]))
             self.nbytes = self._numbers.nbytes
             return
-        is_in = np.zeros(row_count, np.bool_)
-        is_in[places] = True
         self._bits = np.packbits(is_in, bitorder="little")
         ones = np.add.reduceat(_ones(self._bits), np.arange(0, len(self._bits), _BLOCK))
         self._counts = np.concatenate(([0], np.cumsum(ones)))
         self.nbytes = self._bits.nbytes + self._counts.nbytes
+
+    def _is_sparse(self) -> bool:
+        return self.count * _SPARSE < self.row_count < 1 << 32
 
     def numbers(self, start: int, stop: int) -> Any:
         """The row numbers at the places [start, stop) of the set, ascending: int64 [n]."""

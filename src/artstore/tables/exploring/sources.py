@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from artstore.tables.engine import ROW, engine, quoted
+from artstore.tables.exploring.fragmentends import FragmentEnds, ends_of
 from artstore.tables.exploring.running import Relation, fetched
 from artstore.tables.reading import RowReader
 from artstore.tables.schema import Schema
@@ -33,12 +34,22 @@ if TYPE_CHECKING:
     from artstore.tables.partitioned import PartitionedTable
     from artstore.tables.table import Table
 
-__all__ = ["Block", "Picked", "Source", "SourceReader", "among", "source_of"]
+__all__ = [
+    "Block",
+    "Picked",
+    "Sample",
+    "Source",
+    "SourceReader",
+    "StoredSource",
+    "among",
+    "source_of",
+]
 
 _FILE_BITS: Final = 40
 """A place is the number of a file, and in its lower bits the number of a row in it."""
 
 _PART_BITS: Final = 52
+_SAMPLE_SCANS: Final = 4
 _BLOCK_ROWS: Final = 2_000_000
 _BLOCK_ROWS_MAX: Final = 32_000_000
 
@@ -55,6 +66,14 @@ class Picked:
 
     relation: Relation
     places: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some rows that stand for all: these columns and `ROW`, and how many there are."""
+
+    relation: Relation
+    row_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +134,14 @@ class Source(ABC):
         """Where `scan` of all rows has a row."""
         return number
 
+    def sample(self, names: Sequence[str], row_count: int) -> Sample | None:  # noqa: ARG002 - not all have one
+        """
+        Pieces from all over the table, the same each time: about so many rows of it.
+
+        None if that is no cheaper than all rows.
+        """
+        return None
+
     @abstractmethod
     def pick(self, numbers: Any, names: Sequence[str]) -> Picked:
         """
@@ -141,7 +168,7 @@ class _ViewSource(Source):
         return Picked(Relation(sql, self.views), numbers)
 
 
-class _StoredSource(Source):
+class StoredSource(Source):
     """
     Rows of a table of a store.
 
@@ -166,6 +193,7 @@ class _StoredSource(Source):
         columns = [np.array(column, np.int64) for column in zip(*extents, strict=True)]
         self._starts, self._counts, self._file, self._first = columns or [np.zeros(0, np.int64)] * 4
         kinds = {file.columns for file in self._files}
+        self._ends: dict[str, FragmentEnds] | None = None
         self.is_plain = len(kinds) == 1 and all(file.is_whole for file in self._files)
 
     def blocks(self) -> list[Block]:
@@ -213,6 +241,43 @@ class _StoredSource(Source):
             or f"SELECT {_listed(names)} FROM main.{self.view} WHERE false"
         )
         return Picked(Relation(sql, () if parts else self.views), (files << _FILE_BITS) + rows)
+
+    def ends(self, name: str) -> FragmentEnds | None:
+        """The least and the greatest numbers of a column by file; None if one is not known."""
+        if not self.is_plain:
+            return None
+        if self._ends is None:
+            kinds = dict(zip(self.schema.names, self.schema.types, strict=True))
+            self._ends = ends_of([file.path for file in self._files], kinds)
+        return self._ends.get(name)
+
+    def scan_files(self, files: Sequence[int], names: Sequence[str]) -> Relation:
+        """All rows of these files, ascending: these columns and `ROW`. For a plain source."""
+        return Relation(self._files_sql([self._files[at] for at in files], names))
+
+    def numbers_in(self, files: Sequence[int], places: Any) -> Any:
+        """The numbers of rows that `scan_files` gave at places."""
+        chosen = np.array(files, np.int64)[places >> _FILE_BITS]
+        return self._starts[chosen] + (places & ((1 << _FILE_BITS) - 1))
+
+    def sample(self, names: Sequence[str], row_count: int) -> Sample | None:
+        if not self.is_plain or not self._files:
+            return None
+        # One piece of each file, larger ones of larger files; all pieces that are scanned
+        # together lie at the same rows of their files, which the engine then finds without
+        # reading what is before them.
+        sizes = np.array([file.row_count for file in self._files])
+        share, taken, parts = row_count / self.row_count, 0, []
+        for chosen in np.array_split(np.argsort(sizes, kind="stable"), _SAMPLE_SCANS):
+            if not len(chosen):
+                continue
+            piece = max(int(share * sizes[chosen].mean()), 1)
+            first = max(int(sizes[chosen].min()) - piece, 0) // 2
+            taken += int(np.minimum(sizes[chosen] - first, piece).sum())
+            files = [self._files[at] for at in sorted(chosen.tolist())]
+            rows = f"t.file_row_number BETWEEN {first} AND {first + piece - 1}"
+            parts.append(f"{self._files_sql(files, names)} WHERE {rows}")
+        return Sample(Relation(" UNION ALL ".join(parts)), taken)
 
     def _files_sql(self, files: Sequence[FragmentFile], names: Sequence[str], at: int = 0) -> str:
         casts = casts_of(self._stored, files[0].columns, names) if names else ""
@@ -357,7 +422,7 @@ def source_of(reader: RowReader) -> Source:
 def _table_source(table: Table) -> Source:
     view = engine().view(table, with_rows=True)
     if table.stored is not None and table.stored.extents:
-        return _StoredSource(view, table)
+        return StoredSource(view, table)
     return _ViewSource(view, table.schema, table.row_count)
 
 

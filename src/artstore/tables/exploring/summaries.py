@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from artstore.tables.exploring.answers import ColumnInfo, Summary
@@ -19,6 +19,7 @@ __all__ = [
     "aggregates_sql",
     "summary_of_parts",
     "summary_of_row",
+    "summary_of_sample",
 ]
 
 _QUANTILES: Final = (0.25, 0.5, 0.75)
@@ -104,6 +105,36 @@ def summary_of_parts(info: ColumnInfo, parts: Mapping[int, Part], bin_count: int
         maximum=told_number(info.type, bins[-1].high),
         quantiles=tuple(_quantile(bins, rows, level) for level in _QUANTILES),
         histogram=histogram,
+    )
+
+
+def summary_of_sample(
+    info: ColumnInfo, row: Mapping[str, Any], of_sample: Summary, sample_size: int | None
+) -> Summary:
+    """
+    A summary with the counts and moments of all rows.
+
+    Args:
+        row: `rows`, `cells`, the finite ones as `n`, and what a `Part` has beside that.
+        of_sample: gives histogram and quantiles.
+        sample_size: rows that these are of; None if of all.
+    """
+    count, mean = row["n"], row["mean"]
+    stddev = None
+    if count > 1 and row["spread"] is not None:
+        largest = max(abs(float(row["low"])), abs(float(row["high"])))
+        if largest < SQUARE_MAX:
+            stddev = _finite(math.sqrt(row["spread"] * count / (count - 1)))
+    return replace(
+        of_sample,
+        count=row["cells"],
+        nulls=row["rows"] - row["cells"],
+        total=None if mean is None else _finite(mean * count),
+        mean=_finite(mean),
+        stddev=stddev,
+        minimum=told_number(info.type, row["low"]),
+        maximum=told_number(info.type, row["high"]),
+        sample_size=sample_size,
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from artstore.errors import ArtstoreError, LimitExceededError, StateError
+from artstore.tables.enginelimits import engine_limits, limited_engine
 
 __all__ = ["QueryLimits", "Ticket", "current_ticket", "interruptible"]
 
@@ -37,6 +38,8 @@ class Ticket:
     """
     Stands for one request: `cancel` from any thread stops what is running for it.
 
+    What runs for it later, in whichever thread, has the limits of the engine that hold here.
+
     Args:
         limits: counted from here.
     """
@@ -47,6 +50,7 @@ class Ticket:
         self._is_cancelled = False
         self._is_late = False
         self._seconds = limits.seconds
+        self.engine_limits = engine_limits()
         self._ends = None if limits.seconds is None else time.monotonic() + limits.seconds
 
     @property
@@ -132,10 +136,11 @@ def interruptible(ticket: Ticket) -> Iterator[Ticket]:
 
     Raises:
         StateError: `query-cancelled`.
-        LimitExceededError: `query-too-long`.
+        LimitExceededError: `query-too-long`, `query-too-large`.
     """
     token = _current.set(ticket)
     try:
-        yield ticket
+        with limited_engine(ticket.engine_limits):
+            yield ticket
     finally:
         _current.reset(token)

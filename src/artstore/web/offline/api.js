@@ -3,6 +3,7 @@
 
 import { byId } from "../static/dom.js";
 import { lineOf } from "../static/cells/any.js";
+import { numbersOf } from "../static/ranges.js";
 import { parse } from "../static/state.js";
 import { binsOf, facetOf, summaryOf, topValues } from "./distribution.js";
 import { ExpressionError, parseCondition, parseValue, valuesOf } from "./expression.js";
@@ -67,7 +68,7 @@ export class Api {
 
   /** @param {State} state @returns {View} */
   view(state) {
-    const key = JSON.stringify([state.where, state.sort, state.compute]);
+    const key = JSON.stringify([state.where, state.sort, state.compute, state.among]);
     let view = this.views.get(key);
     if (!view) {
       view = this.selected(state);
@@ -90,7 +91,8 @@ export class Api {
       values.set(name, valuesOf(cells, /** @type {any} */ (found.kind), found.kind === "number" ? "float64" : found.kind));
     });
     const tests = state.where.map((text, at) => this.placed(`where:${at}`, () => parseCondition(text, values)));
-    const rows = this.all.filter((/** @type {number} */ row) => tests.every((test) => test(row)));
+    const among = state.among === null ? null : new Set(numbersOf(state.among));
+    const rows = this.all.filter((/** @type {number} */ row) => (!among || among.has(this.file.rows[row])) && tests.every((test) => test(row)));
     const keys = state.sort.map((key) => {
       const column = values.get(key.column);
       if (!column || ["list", "dict", "other"].includes(column.kind)) throw new ApiError({ code: "columns-invalid", message: `a file cannot be sorted by ${JSON.stringify(key.column)}` }, 400);

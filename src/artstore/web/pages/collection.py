@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from artstore.records import history_record
 from artstore.web.listing import cut_page, messages, new_bytes
-from artstore.web.records import history_record, listed_version, page_record
+from artstore.web.records import listed_version, page_record
 from artstore.web.routing import Answer, Page, Visit
 
 if TYPE_CHECKING:

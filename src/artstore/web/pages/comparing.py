@@ -19,6 +19,7 @@ from artstore.web.site import RecentValues
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
     from artstore.manifests.diff import Change, Diff
+    from artstore.manifests.entry import Entry
 
 __all__ = ["PAGES", "show_comparison"]
 
@@ -177,11 +178,15 @@ def _told(
         "old_path": change.old_path,
         "shown_old_path": visible(change.old_path or "", lines=False),
         "kind": entry.kind,
-        "size_bytes": None if new is None else new.content_bytes,
-        "old_size_bytes": None if old is None else old.content_bytes,
+        "size_bytes": _size(new),
+        "old_size_bytes": _size(old),
         "href": _entry_link(visit, "files", after if new else before, change.path),
         "compare": _table_link(visit, change, before, after),
     }
+
+
+def _size(entry: Entry | None) -> int | None:
+    return entry.content_bytes if entry is not None and entry.has_size else None
 
 
 def _entry_link(

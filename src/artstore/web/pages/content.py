@@ -6,7 +6,8 @@ What users have logged is never trusted. It is sent in three ways:
 - `content` sends only types in which a browser runs nothing; HTML, SVG, XML and
   scripts go as plain text, what is not known goes as a file to save. `nosniff` keeps
   the browser from thinking otherwise, and `sandbox` in the policy takes the origin
-  away from whatever would be shown all the same.
+  away from whatever would be shown all the same. Sound and films keep it, since the
+  browser's own player would not get them: in a sandbox without scripts.
 - `frame` sends HTML as HTML. Its policy has `sandbox allow-scripts` without
   `allow-same-origin`: wherever it is opened, in our frame or by itself, it is of an
   origin of its own that equals no other. So it reads no cookie, no storage and no
@@ -29,7 +30,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -37,6 +37,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from artstore import limits
 from artstore.errors import ConflictError, InvalidInputError, LimitExceededError
+from artstore.manifests.entry import TABLE
 from artstore.web.previews.contenttypes import BYTES_TYPE, content_type, is_inline
 from artstore.web.previews.markdown import markdown_html
 from artstore.web.previews.markup import FRAME_BYTES
@@ -44,7 +45,7 @@ from artstore.web.previews.preview import TEXT_BYTES
 from artstore.web.previews.versionfile import VersionFile, entry_with_bytes
 from artstore.web.previews.visible import decoded, visible
 from artstore.web.routing import Page, Visit
-from artstore.web.thumbnailcache import ThumbnailCache
+from artstore.web.thumbnails import THUMBNAIL_SIDES, thumbnails_of
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -53,24 +54,29 @@ if TYPE_CHECKING:
 __all__ = [
     "DESCRIPTOR_ENDING",
     "PAGES",
-    "THUMBNAIL_SIDES",
     "send_content",
     "send_frame",
     "send_thumbnail",
 ]
 
-THUMBNAIL_SIDES: Final = (64, 128, 256, 512)
-
 DESCRIPTOR_ENDING: Final = ".image-file.json"
 _DESCRIPTOR_BYTES: Final = limits.MIB
 _MASKS_MAX: Final = 32
+_PARQUET: Final = ".parquet"
+_PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 _PIECE_BYTES: Final = limits.MIB
 _PREFIX: Final = "/p/{project}/c/{collection}/{version}"
+_PLAYABLE: Final = ("audio/", "video/")
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _IMMUTABLE: Final = "private, max-age=31536000, immutable"
 _CHECKED: Final = "private, no-cache"
 _SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
 """What browsers make of a picture by itself is a page with styles of theirs."""
+_PLAYED: Final = f"{_SEALED.replace('sandbox', 'sandbox allow-same-origin')}; media-src 'self'"
+"""
+What browsers make of a sound or a film by itself is a page that fetches it once more, and has to
+be of our origin for that. No script runs in it, and nothing of the user's stands in it.
+"""
 _SHOWN: Final = "img-src data: blob:; media-src data: blob:; font-src data:"
 _POLICIES: Final = {
     ".html": (
@@ -96,25 +102,34 @@ def send_content(visit: Visit) -> Response:
     """
     The bytes of a file, each chunk verified before it is sent; ranges; `?download=1` to save it.
 
+    Of a table the Parquet file that a pull writes, made while it is sent: without its length.
+
     Raises:
         NotFoundError: `entry-not-found`, `content-elsewhere`.
         ConflictError: `content-changed`: not of the digest in `?d=`.
         DamagedDataError: if the first piece is damaged; later ones break the answer off.
     """
     artifact = visit.opened()
-    entry = entry_with_bytes(artifact, visit.params["path"])
+    entry = entry_with_bytes(artifact, visit.params["path"], with_tables=True)
+    if entry.kind == TABLE:
+        return _sent_table(visit, artifact, entry)
     type_name = content_type(entry.path)
     is_saved = not is_inline(type_name) or visit.query.get("download") == "1"
     headers = {
         **_caching(visit, entry),
         "Accept-Ranges": "bytes",
         "Content-Disposition": _disposition(entry.path, is_saved=is_saved),
-        "Content-Security-Policy": _SEALED,
+        "Content-Security-Policy": _policy(type_name, is_saved=is_saved),
         # A sandboxed page of its own window may not have the stricter one.
         "Cross-Origin-Opener-Policy": "unsafe-none",
         "Content-Type": type_name if not is_saved else BYTES_TYPE,
     }
     return _sent(visit, artifact, entry, headers)
+
+
+def _policy(type_name: str, *, is_saved: bool) -> str:
+    is_played = type_name.startswith(_PLAYABLE) and not is_saved
+    return _PLAYED if is_played else _SEALED
 
 
 def send_frame(visit: Visit) -> Response:
@@ -186,22 +201,9 @@ def send_thumbnail(visit: Visit) -> Response:
     if entry.path.endswith(DESCRIPTOR_ENDING):
         data, type_name = _drawing(artifact, entry, side)
     else:
-        data, type_name = _thumbnail(visit, artifact, entry, side)
+        open_file = VersionFile(artifact, entry).open
+        data, type_name = thumbnails_of(visit.site).make(entry, side, open_file)
     return Response(data, headers={**headers, "Content-Type": type_name})
-
-
-def _thumbnail(
-    visit: Visit, artifact: LoggedArtifact, entry: Entry, side: int
-) -> tuple[bytes, str]:
-    from artstore.media.thumbnailfile import make_thumbnail
-
-    cache = visit.site.kept("thumbnail-cache", lambda: ThumbnailCache(_directory(visit)))
-    found = cache.find(entry.digest, side)
-    if found is None:
-        with VersionFile(artifact, entry).open() as file:
-            found = make_thumbnail(file, entry.path, side)
-        cache.add(entry.digest, side, *found)
-    return found
 
 
 def _drawing(artifact: LoggedArtifact, entry: Entry, side: int) -> tuple[bytes, str]:
@@ -243,11 +245,6 @@ def _side(text: str) -> int:
             hint=f"one of {', '.join(map(str, THUMBNAIL_SIDES))}",
         )
     return int(text)
-
-
-def _directory(visit: Visit) -> Path:
-    # The settings a store was opened with are what it is pickled as.
-    return visit.site.store.__getstate__().cache_dir / "thumbnails"
 
 
 def _caching(visit: Visit, entry: Entry, part: str = "") -> dict[str, str]:
@@ -299,6 +296,26 @@ def _sent(
     # The first is read here, where an error still becomes an answer.
     first = next(pieces)
     return StreamingResponse(chain((first,), pieces), status, told)
+
+
+def _sent_table(visit: Visit, artifact: LoggedArtifact, entry: Entry) -> Response:
+    headers = {
+        **_caching(visit, entry),
+        # Another release of Parquet's writer makes other bytes of the same rows.
+        "Cache-Control": _CHECKED,
+        "Content-Disposition": _disposition(
+            f"{entry.path.removesuffix(_PARQUET)}{_PARQUET}", is_saved=True
+        ),
+        "Content-Security-Policy": _SEALED,
+        "Content-Type": _PARQUET_TYPE,
+    }
+    del headers["ETag"]
+    if visit.request.method == "HEAD":
+        return Response(headers=headers)
+    pieces = artifact.iter_bytes(entry.path)
+    # The first is read here, where an error still becomes an answer.
+    first = next(pieces)
+    return StreamingResponse(chain((first,), pieces), headers=headers)
 
 
 def _pieces(artifact: LoggedArtifact, path: str, start: int, stop: int) -> Iterator[bytes]:

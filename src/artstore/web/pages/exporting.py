@@ -70,9 +70,10 @@ def export_rows(visit: Visit) -> Response:
     names = _columns(question)
     if name == "html":
         return Response(_html(question, names, window), headers=headers)
-    pieces = _written(question, name, names, _windows(question, names, window, ticket), is_safe)
-    # What is wrong with the view is found here, where it still becomes an answer.
-    first = next(pieces, b"")
+    with visit.departure.calling(ticket.cancel):
+        pieces = _written(question, name, names, _windows(question, names, window, ticket), is_safe)
+        # What is wrong with the view is found here, where it still becomes an answer.
+        first = next(pieces, b"")
     if visit.request.method == "HEAD":
         return Response(headers=headers)
     return _Download(chain((first,), pieces), headers, ticket)
@@ -82,7 +83,9 @@ def _html(question: Question, names: Sequence[str], window: tuple[int, int | Non
     from artstore.tables.exploring import QueryLimits, Ticket, interruptible
     from artstore.web.tablefilepage import table_file
 
-    with interruptible(Ticket(QueryLimits(question.visit.site.settings.seconds))):
+    visit = question.visit
+    ticket = Ticket(QueryLimits(visit.site.settings.seconds))
+    with visit.departure.calling(ticket.cancel), interruptible(ticket):
         return table_file(question, names, *window)
 
 

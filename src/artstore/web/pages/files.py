@@ -129,8 +129,9 @@ def _listed(visit: Visit, entry: Entry) -> dict[str, Any]:
 
 def _file(visit: Visit, artifact: LoggedArtifact, entry: Entry) -> Answer:
     content = preview = None
-    if is_content(entry):
+    if entry.kind == TABLE or is_content(entry):
         content = _bytes_address(visit, artifact, "content", entry)
+    if is_content(entry):
         preview = preview_of(VersionFile(artifact, entry))
     value = {
         **_place(visit, artifact, entry.path),
@@ -254,8 +255,7 @@ def _leads_to(visit: Visit, artifact: LoggedArtifact, entry: Entry) -> str | Non
 
 def _size(entry: Entry) -> int | None:
     """Bytes; None for a directory, and for a reference of which they are not known."""
-    is_known = entry.kind != REFERENCE or "size_bytes" in entry.extra
-    return entry.content_bytes if is_known and entry.kind != DIRECTORY else None
+    return entry.content_bytes if entry.has_size and entry.kind != DIRECTORY else None
 
 
 def _url(entry: Entry) -> str | None:

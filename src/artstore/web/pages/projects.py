@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore.errors import NotFoundError
-from artstore.names import VIEW_TYPE
+from artstore.names import PLUMBING_TYPES
 from artstore.web.listing import cut_page, new_bytes, together
 from artstore.web.records import collection_record, page_record
 from artstore.web.routing import Answer, Page, Visit
@@ -91,8 +91,8 @@ def _infos(site: Site, names: list[str]) -> list[CollectionInfo]:
 
 
 def _is_listed(info: CollectionInfo) -> bool:
-    """Saved views have a list of their own."""
-    return info.type != VIEW_TYPE
+    """Saved views have a list of their own, and so has what runs keep for themselves."""
+    return info.type not in PLUMBING_TYPES
 
 
 def _brought(site: Site) -> Any:

@@ -5,26 +5,32 @@ Saving rows of a table as a new version, with cells that were edited.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore.errors import InvalidInputError
 from artstore.versions.values import plain_name
+from artstore.web.comparedesk import key_text, only_among, open_comparison, selection_of
 from artstore.web.failures import failure_value
 from artstore.web.guarding import TOKEN_FIELD
 from artstore.web.routing import Page, Visit, json_response
-from artstore.web.tabledesk import open_table
+from artstore.web.tabledesk import OpenedTable, open_table
 from artstore.web.tablesaving import SavingRequest, check_request, read_request, save_rows
+from artstore.web.tablestate import TableState
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+    from artstore.api import LoggedArtifact
 
 __all__ = ["PAGES", "save_table", "saving_places"]
 
 _BODY_BYTES: Final = 16 * 1024 * 1024
 _SECONDS_FACTOR: Final = 10
 """What is saved is read whole: longer than a page may take."""
-_LISTS: Final = ("where", "sort", "compute", "aliases")
-_AS_JSON: Final = ("columns", "rows", "edits")
+_LISTS: Final = ("where", "sort", "compute", "with", "key", "aliases")
+_AS_JSON: Final = ("columns", "rows", "edits", "side")
 
 
 def save_table(visit: Visit) -> Response:
@@ -32,7 +38,7 @@ def save_table(visit: Visit) -> Response:
     Log filtered or chosen rows as a table; see `tablesaving.read_request` for what is sent.
 
     A form has the same fields: `where`, `sort`, `compute` and `aliases` as often as wanted,
-    `columns`, `rows` and `edits` as JSON.
+    `columns`, `rows`, `edits` and `side` as JSON.
 
     Raises:
         InvalidInputError: `request-invalid`, `cell-unsupported`, `column-unknown`, ...
@@ -45,13 +51,19 @@ def save_table(visit: Visit) -> Response:
         return _checked(visit, request)
     # By its number: what the rows are made from must never be another version.
     source = visit.site.store.artifact(visit.version().qualified_name)
-    path = visit.params["path"]
-    explored = open_table(visit, source, path).explored
-    store = visit.site.store_of(source.project)
-    author = store._writes_as()  # noqa: SLF001 - what the log of the version will say too
     seconds = visit.site.settings.seconds * _SECONDS_FACTOR
     with interruptible(Ticket(QueryLimits(seconds))):
-        saved = save_rows(store, source, path, explored, request, author=author)
+        wanted = _wanted(visit, source, request)
+        store = visit.site.store_of(wanted.source.project)
+        saved = save_rows(
+            store,
+            wanted.source,
+            wanted.path,
+            wanted.table.explored,
+            wanted.request,
+            author=store._writes_as(),  # noqa: SLF001 - what the log of the version will say too
+            noted=wanted.noted,
+        )
     place = {
         "project": saved.artifact.project,
         "collection": saved.artifact.collection.name,
@@ -69,6 +81,72 @@ def save_table(visit: Visit) -> Response:
         "address": address,
     }
     return visit.done(address, value)
+
+
+def _wanted(visit: Visit, source: LoggedArtifact, request: SavingRequest) -> _Wanted:
+    """Raises InvalidInputError `request-invalid`: of compared tables, and not said of which."""
+    path, state = visit.params["path"], request.state
+    table = open_table(visit, source, path)
+    plain = _Wanted(source, path, table, request, {})
+    if request.side is not None:
+        return _of_side(visit, plain, request.side)
+    if state.compared:
+        raise InvalidInputError(
+            "of compared tables one is saved: say with `side` which", code="request-invalid"
+        )
+    if state.among is None:
+        return plain
+    return plain._replace(table=only_among(visit, source, table, state))
+
+
+class _Wanted(NamedTuple):
+    """What is saved: rows of which table, and what is noted of how they were chosen."""
+
+    source: LoggedArtifact
+    path: str
+    table: OpenedTable
+    request: SavingRequest
+    noted: Mapping[str, Any]
+
+
+def _of_side(visit: Visit, wanted: _Wanted, side: int) -> _Wanted:
+    """
+    Rows of compared tables as rows of one of these: what else was asked, of that one alone.
+
+    Raises:
+        InvalidInputError: `request-invalid`: edits or computed columns; `value-invalid`.
+    """
+    from artstore.tables.exploring.siderows import selected_numbers, side_rows
+
+    request, state = wanted.request, wanted.request.state
+    if request.edits or state.compute:
+        raise InvalidInputError(
+            "neither edited cells nor computed columns are saved from compared tables",
+            code="request-invalid",
+            hint="open the one table, and edit it there",
+        )
+    merged = open_comparison(visit, wanted.source, wanted.path, wanted.table, state)
+    if state.among is not None:
+        merged = only_among(visit, wanted.source, merged, state)
+    comparison = merged.comparison
+    assert comparison is not None, "opened with others"
+    numbers: Any = request.rows
+    if numbers is None:
+        numbers = selected_numbers(merged.explored, selection_of(merged, state))
+    rows = side_rows(merged.reader, side, numbers)
+    found = comparison.sides[side]
+    parts = {name: text for name, text in state.pairs() if name in ("how", "quick", "judge")}
+    noted: dict[str, Any] = {
+        "compared": [one.name for one in comparison.sides],
+        **parts,
+        **({"compared_where": list(state.where)} if state.where else {}),
+        **({} if comparison.key is None else {"key": key_text(comparison.key)}),
+    }
+    known = set(found.table.reader.columns)
+    columns = state.columns and tuple(name for name in state.columns if name in known)
+    own = replace(request, state=TableState(columns=columns), rows=tuple(rows.tolist()), side=None)
+    source = visit.site.store.artifact(found.version.qualified_name)
+    return _Wanted(source, found.path, found.table, own, noted)
 
 
 def _checked(visit: Visit, request: SavingRequest) -> Response:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore.errors import ArtstoreError, InvalidInputError, LimitExceededError
-from artstore.web.comparedesk import open_comparison, selection_of
+from artstore.web.comparedesk import only_among, open_comparison, selection_of
 from artstore.web.comparejson import matrix_json, sides_json, with_sides
+from artstore.web.memorybound import renew_bound
 from artstore.web.routing import Answer, Page, Visit, json_response
 from artstore.web.tabledesk import VIEW_MAX_BYTES, OpenedTable, desk_of, open_table
 from artstore.web.tablestate import TableState, parse_state
 from artstore.web.tabletickets import CLIENT_HEADER
+from artstore.web.warming import warm_for_filters
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["PAGES", "Question", "ask"]
 
 _ROWS_MAX: Final = 500
+_ONLY_NUMBERS_MAX: Final = 10_000
 _GROUPS_MAX: Final = 200
 _VALUES_MAX: Final = 100
 _COLUMNS_MAX: Final = 500
@@ -38,7 +41,7 @@ _POSITION: Final = 2**53
 _ASKED: Final = frozenset(
     (
         *("count", "only", "numbers", "at", "full", "column", "prefix", "number", "offset"),
-        *("order", "format", "what", "safe"),
+        *("order", "format", "what", "safe", "thumbs"),
     )
 )
 """Parts of a query that are no part of a view."""
@@ -133,6 +136,13 @@ def ask(visit: Visit) -> Question:
             # The page of the table itself can be shown, and tells why.
             state = replace(state, compared=(), keys=(), how=None, quick=None, matrix=None)
             told = (*told, _told(visit, error))
+    if state.judge is not None:
+        count = 0 if table.comparison is None else len(table.comparison.sides)
+        if max(state.judged()) >= count:
+            told = (*told, f"judge={state.judge} was left out: {count} tables are compared")
+            state = replace(state, judge=None)
+    if state.among is not None:
+        table = only_among(visit, version, table, state)
     return Question(visit, version, visit.params["path"], table, state, told, asked)
 
 
@@ -148,7 +158,9 @@ def show_table(visit: Visit) -> Answer:
 
     question = ask(visit)
     with _running(question):
-        return first_page(question)
+        page = first_page(question)
+    warm_for_filters()
+    return page
 
 
 def _answered(read: Callable[[Question], dict[str, Any]]) -> Callable[[Visit], Any]:
@@ -170,13 +182,19 @@ def _running(question: Question) -> Iterator[None]:
     visit = question.visit
     ticket = Ticket(QueryLimits(visit.site.settings.seconds))
     header = visit.request.headers.get(CLIENT_HEADER)
-    with desk_of(visit.site).tickets.running(header, ticket), interruptible(ticket):
+    with (
+        desk_of(visit.site).tickets.running(header, ticket),
+        visit.departure.calling(ticket.cancel),
+        interruptible(ticket),
+    ):
         yield
 
 
 def _failed(question: Question, error: ArtstoreError) -> Response:
     from artstore.web.failures import failure_value
 
+    if error.code == "query-too-large":
+        renew_bound()
     value = failure_value(error, question.visit.site)
     if "position" in error.context:
         place_error(question, value["error"], error)
@@ -230,7 +248,8 @@ def table_rows(question: Question) -> dict[str, Any]:
         with_sides(question.table, told["columns"])
         places = [explored.position(selection, number) for number in numbers]
         return {**told, "places": places, "told": list(question.told)}
-    count = question.number("count", 100, _ROWS_MAX)
+    # Numbers alone are small.
+    count = question.number("count", 100, _ONLY_NUMBERS_MAX if only == [] else _ROWS_MAX)
     start = question.state.start
     if "at" in question.asked:
         place = explored.position(selection, question.number("at", 0, _POSITION))

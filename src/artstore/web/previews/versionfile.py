@@ -67,22 +67,24 @@ def find_entry(artifact: LoggedArtifact, path: str) -> Entry:
         raise _not_found(path) from error
 
 
-def entry_with_bytes(artifact: LoggedArtifact, path: str) -> Entry:
+def entry_with_bytes(artifact: LoggedArtifact, path: str, *, with_tables: bool = False) -> Entry:
     """
     The file or link at a path, or at the end of symlinks in the version.
 
+    Args:
+        with_tables: whether a table will do.
     Raises:
         NotFoundError: `entry-not-found`; `content-elsewhere` for a reference, whose bytes
             the page never fetches, for a table and for a directory.
     """
     find_entry(artifact, path)
     entry = artifact.resolved(path)
-    if is_content(entry):
+    if is_content(entry) or (with_tables and entry.kind == TABLE):
         return entry
     shown = cut(path, _TOLD_CHARS)
     hints = {
         REFERENCE: "its bytes lie elsewhere and are not fetched by the page; `art pull` does",
-        TABLE: "a table has no file of its own in the store; `art pull` writes one as Parquet",
+        TABLE: "a table has no file of its own in the store; its content is made as Parquet",
         DIRECTORY: "a directory has no bytes; its page lists what is in it",
     }
     raise NotFoundError(

@@ -87,6 +87,22 @@ export class CellEdits {
     return [...this.edits.values()].map(({ row, column, value }) => ({ row, column, value }));
   }
 
+  /** @param {number|undefined} row @param {string} column */
+  of(row, column) {
+    return this.edits.size ? this.edits.get(`${row} ${column}`) : undefined;
+  }
+
+  /** What stands in the grid for a cell that was edited. @param {Edit} edit */
+  mark({ text }) {
+    return h("span", { title: `edited, not saved yet: ${text.slice(0, 200)}` }, h("b", { role: "img", "aria-label": "edited" }, "✎"), ` ${text.slice(0, 200)}`);
+  }
+
+  /** Takes back the edit that was made last. */
+  undo() {
+    const last = [...this.edits.values()].pop();
+    if (last) this.takeBack(last.row, last.column);
+  }
+
   clear() {
     this.edits.clear();
     this.changed();
@@ -94,6 +110,8 @@ export class CellEdits {
 
   /** @param {number} row @param {string} column @param {any} value @param {string} kind */
   keep(row, column, value, kind) {
+    // The last one is the last one made.
+    this.edits.delete(`${row} ${column}`);
     this.edits.set(`${row} ${column}`, { row, column, value, text: value === null ? "null" : shown(value, kind) });
     this.changed();
   }
@@ -109,6 +127,7 @@ export class CellEdits {
     if (!this.edits.size) return null;
     const items = h("ul", { class: "value-list" });
     const box = h("fieldset", null, h("legend", null, "Edited cells"), items);
+    if (this.edits.size > 1) box.append(h("button", { type: "button", onclick: () => { this.clear(); box.remove(); } }, "Take back all"));
     for (const { row, column, text } of this.edits.values()) {
       const item = h("li", null, h("span", null, `row ${row}, ${column}: ${text.slice(0, 100)}`), h("button", {
         type: "button",

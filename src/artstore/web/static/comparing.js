@@ -7,7 +7,7 @@ import { quoted } from "./conditions.js";
 import { byId, debounced, grouped, h } from "./dom.js";
 import { openMatrix } from "./matrix.js";
 import { sidesPicture } from "./multihistogram.js";
-import { ask } from "./popup.js";
+import { ask, openPopup } from "./popup.js";
 import { emptyState, queryOf, selectionPairs } from "./state.js";
 
 const LABELS = /** @type {Record<string, string>} */ ({ both: "in both", changed: "changed", disagree: "disagree", regressed: "regressed", fixed: "fixed" });
@@ -81,6 +81,12 @@ export class Comparing {
     return [...names.filter((name) => !gone.has(base(name))), ...mates.map((/** @type {any} */ one) => one.name)];
   }
 
+  /** @param {number} side @param {string[]} names of columns here @returns {string[]} what they are called in one of the tables */
+  namesOf(side, names) {
+    if (!this.isMerged) return names.filter((name) => this.page.columnNamed(name).name !== this.page.columns[0].name);
+    return names.map((name) => this.page.columnNamed(name)).filter((one) => one.base && (one.side === side || one.side === null)).map((one) => one.base);
+  }
+
   /** @param {any} column @param {number} width @param {(condition: string) => void} choose @param {any[]} facets */
   picture(column, width, choose, facets) {
     return sidesPicture(facets, column.parts, width, choose);
@@ -102,13 +108,39 @@ export class Comparing {
     const { told } = this;
     const chosen = this.page.state.others.filter(([name]) => name === "key").map(([, text]) => text);
     const choice = h("select", { "aria-label": "Key", onchange: () => this.set({ key: told.keys[choice.value]?.parts ?? [], how: "merged" }) }, ...told.keys.map((/** @type {any} */ key, /** @type {number} */ at) => h("option", { value: at, selected: this.isMerged && key.label === told.key }, key.label)));
-    // Several columns as a key stand in the address alone.
     if (this.isMerged && !told.keys.some((/** @type {any} */ key) => key.label === told.key)) choice.prepend(h("option", { value: "", selected: true }, chosen.join(", ")));
     const how = h("select", { "aria-label": "Shown", onchange: () => this.set({ how: how.value, key: [] }) }, ...HOWS.map(([value, label]) => h("option", { value, selected: this.how === value }, label)));
     this.host.append(
-      h("div", { class: "compare-bar" }, this.how === "side" ? null : this.counts, h("label", null, "Shown ", how), this.isMerged ? h("label", null, "by ", choice) : null, h("button", { type: "button", class: "tool", onclick: () => this.leave() }, "Stop comparing")),
+      h("div", { class: "compare-bar" }, this.how === "side" ? null : this.counts, h("label", null, "Shown ", how), this.isMerged ? h("span", { class: "key-choice" }, h("label", null, "by ", choice), told.shared.length > 1 ? this.columnsButton(told, chosen) : null) : null, this.isMerged && this.sides.length > 2 ? this.judgeChoice() : null, h("button", { type: "button", class: "tool", onclick: () => this.leave() }, "Stop comparing")),
       this.isMerged ? this.quick : "",
     );
+  }
+
+  /** A key of several columns. @param {any} told @param {string[]} chosen */
+  columnsButton(told, chosen) {
+    const now = new Set(chosen.length ? chosen : told.keys.find((/** @type {any} */ key) => key.label === told.key)?.parts);
+    const open = (/** @type {MouseEvent} */ event) => {
+      const boxes = told.shared.map((/** @type {string} */ name) => h("input", { type: "checkbox", value: name, checked: now.has(name), onchange: () => (go.disabled = !key().length) }));
+      const key = () => boxes.filter((/** @type {HTMLInputElement} */ box) => box.checked).map((/** @type {HTMLInputElement} */ box) => box.value);
+      const go = h("button", { type: "button", class: "tool", onclick: () => this.set({ key: key(), how: "merged" }) }, "Compare by these");
+      go.disabled = !key().length;
+      const content = h("div", { role: "dialog", "aria-label": "Columns of the key" }, h("p", { class: "quiet" }, "Rows are the same if all of these are"), h("div", { class: "column-list" }, ...boxes.map((/** @type {HTMLInputElement} */ box) => h("label", null, box, ` ${box.value}`))), go);
+      openPopup(/** @type {HTMLElement} */ (event.currentTarget), content);
+    };
+    return h("button", { type: "button", class: "tool", "aria-haspopup": "dialog", "aria-label": "Columns of the key", onclick: open }, "columns…");
+  }
+
+  /** Of three and more tables two are judged. */
+  judgeChoice() {
+    const now = this.get("judge")[0]?.split(",").map(Number) ?? [0, 1];
+    const choices = ["Judged from", "Judged to"].map((label, at) => h("select", { "aria-label": label, onchange: () => put(at) }, ...this.sides.map((/** @type {any} */ side, /** @type {number} */ value) => h("option", { value, selected: now[at] === value }, `${value} ${side.label}`))));
+    const put = (/** @type {number} */ at) => {
+      // A table is not judged by itself: the other one takes the place that is free.
+      if (choices[0].value === choices[1].value) choices[1 - at].value = String(now[at]);
+      choices.forEach((choice, place) => (now[place] = Number(choice.value)));
+      this.put({ judge: [now.join(",")] });
+    };
+    return h("span", { class: "key-choice" }, h("span", null, "judged from "), choices[0], " to ", choices[1]);
   }
 
   /** The selection is another one. */
@@ -132,12 +164,15 @@ export class Comparing {
   /** @param {any} found */
   drawQuick(found) {
     const now = this.get("quick")[0];
+    const isMany = this.sides.length > 2;
+    const judged = (this.get("judge")[0] ?? "0,1").split(",").map((at) => this.sides[Number(at)]?.label).join(" to ");
     this.quick.replaceChildren(
       ...found.quick.map((/** @type {any} */ one) => {
         const side = one.name.startsWith("only:") ? Number(one.name.slice(5)) : null;
-        const label = side === null ? (one.name === "both" && this.sides.length > 2 ? "in all" : LABELS[one.name]) : `only ${this.sides[side].label}`;
+        const label = side === null ? (one.name === "both" && isMany ? "in all" : LABELS[one.name]) : `only ${this.sides[side].label}`;
+        const hint = HINTS[one.name] && (isMany ? `${HINTS[one.name]}: from ${judged}` : HINTS[one.name]);
         const isOn = now === one.name;
-        return h("li", null, h("button", { type: "button", class: "tool", title: HINTS[one.name] ?? null, "aria-pressed": String(isOn), onclick: () => this.put({ quick: isOn ? [] : [one.name] }) }, label, " ", h("small", null, `${grouped(one.matching)} of ${grouped(found.total)} rows`)));
+        return h("li", null, h("button", { type: "button", class: "tool", title: hint ?? null, "aria-pressed": String(isOn), onclick: () => this.put({ quick: isOn ? [] : [one.name] }) }, label, " ", h("small", null, `${grouped(one.matching)} of ${grouped(found.total)} rows`)));
       }),
     );
   }
@@ -170,7 +205,8 @@ export class Comparing {
     const { state } = this.page;
     const isMerged = how === "merged" && tables.length > 0;
     const where = isMerged === this.isMerged ? state.where : state.where.map((/** @type {string} */ text) => (isMerged ? this.starred(text) : text.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\*\.(?=[\w"])/g, (part) => (part === "*." ? "" : part))));
-    const next = isMerged || this.isMerged ? { ...emptyState(), where, others } : { ...state, row: null, start: 0, others };
+    // Numbers are those of the rows as they stand here.
+    const next = isMerged || this.isMerged ? { ...emptyState(), where, others } : { ...state, row: null, start: 0, among: null, chosen: "", others };
     const query = queryOf(next);
     location.assign(query ? `${this.page.links.page}?${query}` : this.page.links.page);
   }

@@ -55,12 +55,13 @@ export function grouped(number) {
 }
 
 /**
- * A number in at most 6 digits.
+ * A number in few digits.
  * @param {number} number
+ * @param {number} [digits]
  */
-export function short(number) {
+export function short(number, digits = 6) {
   if (Number.isInteger(number) && Math.abs(number) <= 2 ** 53) return String(number);
-  const text = number.toPrecision(6);
+  const text = number.toPrecision(digits);
   return text.includes("e") ? text.replace(/\.?0+e/, "e") : text.replace(/\.?0+$/, "");
 }
 

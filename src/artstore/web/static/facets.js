@@ -14,7 +14,7 @@ function bars(facet) {
     return facet.all.map((/** @type {number} */ all, /** @type {number} */ at) => ({
       all,
       selected: facet.selected[at],
-      told: `${lineOf(facet.edges[at])} to ${lineOf(facet.edges[at + 1])}`,
+      told: rangeText(facet, at, at),
     }));
   }
   return facet.values.map((/** @type {any} */ one) => ({ all: one.count, selected: one.selected, told: lineOf(one.value).slice(0, 80) }));
@@ -28,7 +28,7 @@ export function summaryOf(facet) {
   if (facet.nulls.all) parts.push(`${grouped(facet.nulls.selected)} null`);
   const special = Object.entries(facet.special.selected).filter(([, count]) => count);
   if (special.length) parts.push(special.map(([name, count]) => `${grouped(Number(count))} ${name}`).join(", "));
-  if (facet.sampled) parts.push("sample");
+  if (facet.sampled) parts.push(`from a sample of ${grouped(facet.sampled)} rows`);
   return parts.join(" · ");
 }
 
@@ -82,6 +82,10 @@ export function choosable(svg, facet, count, step, choose) {
   svg.addEventListener("pointermove", (event) => {
     if (from >= 0) mark(from, facet.kind === "histogram" ? barAt(event) : from);
   });
+  reachable(svg, facet, count, mark, (first, last) => {
+    const condition = conditionOf(facet, first, last);
+    if (condition) choose(condition);
+  });
   svg.addEventListener("pointercancel", () => {
     from = -1;
     mark(-1, -1);
@@ -95,6 +99,66 @@ export function choosable(svg, facet, count, step, choose) {
     const condition = conditionOf(facet, first, last);
     if (condition) choose(condition);
   });
+}
+
+let made = 0;
+
+/**
+ * The bars by keyboard: a list of choices, which says of each what the pointer shows.
+ * @param {SVGSVGElement} svg
+ * @param {any} facet
+ * @param {number} count
+ * @param {(a: number, b: number) => void} mark
+ * @param {(first: number, last: number) => void} choose
+ */
+function reachable(svg, facet, count, mark, choose) {
+  const id = (made += 1);
+  const bars = [...svg.querySelectorAll("g")];
+  let [from, at] = [0, 0];
+  for (const [name, value] of Object.entries({ role: "listbox", tabindex: "0", "aria-orientation": "horizontal", "aria-multiselectable": String(facet.kind === "histogram") })) svg.setAttribute(name, value);
+  bars.forEach((bar, place) => {
+    bar.setAttribute("role", "option");
+    bar.setAttribute("aria-selected", "false");
+    bar.id = `bar-${id}-${place}`;
+    bar.setAttribute("aria-label", bar.querySelector("title")?.textContent?.replace("\n", ": ").replaceAll("\n", "; ") ?? "");
+  });
+  /** The line below says what the bar is, for who sees and has no pointer. @type {string|null} */
+  let before = null;
+  const below = () => (svg.nextElementSibling?.classList.contains("head-summary") ? svg.nextElementSibling : null);
+  const show = () => {
+    const [first, last] = [Math.min(from, at), Math.max(from, at)];
+    mark(first, last);
+    bars.forEach((bar, place) => bar.setAttribute("aria-selected", String(place >= first && place <= last)));
+    svg.setAttribute("aria-activedescendant", bars[at].id);
+    const line = below();
+    if (!line) return;
+    before ??= line.textContent;
+    line.textContent = first === last ? bars[at].getAttribute("aria-label") : rangeText(facet, first, last);
+  };
+  svg.addEventListener("focus", () => svg.matches(":focus-visible") && show());
+  svg.addEventListener("blur", () => {
+    mark(-1, -1);
+    const line = below();
+    if (line && before !== null) line.textContent = before;
+    before = null;
+  });
+  svg.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: count - 1 }[event.key];
+    if (to !== undefined) {
+      at = Math.min(Math.max(to, 0), count - 1);
+      if (!event.shiftKey || facet.kind !== "histogram") from = at;
+      show();
+    } else if (event.key === "Enter" || event.key === " ") choose(Math.min(from, at), Math.max(from, at));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+/** @param {any} facet @param {number} first @param {number} last */
+function rangeText(facet, first, last) {
+  return `${lineOf(facet.edges[first])} to ${lineOf(facet.edges[last + 1])}`;
 }
 
 /**

@@ -4,6 +4,7 @@
 import { lineOf } from "./cells/any.js";
 import { literal, quoted } from "./conditions.js";
 import { debounced, grouped, h } from "./dom.js";
+import { numbersOf } from "./ranges.js";
 
 const NAME = /(?:"((?:[^"]|"")*)|([A-Za-z_][A-Za-z_0-9.]*))$/;
 const VALUE = /(?:"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z_0-9]*))\s*(?:=|==|!=|<>|<|<=|>|>=|IN\s*\(|LIKE)\s*('?)([^'"()=<>]*)$/i;
@@ -60,8 +61,10 @@ export class FilterBox {
   }
 
   show() {
-    const { where } = this.app.state;
+    const { where, among } = this.app.state;
+    const count = among === null ? 0 : numbersOf(among).length;
     this.chips.replaceChildren(
+      among === null ? "" : h("li", { class: "chip" }, h("span", { class: "chip-text" }, `only ${grouped(count)} chosen ${count === 1 ? "row" : "rows"}`), h("button", { type: "button", class: "chip-remove", "aria-label": "Show all rows again", onclick: () => this.app.change({ among: null, start: 0 }, true) }, "×")),
       ...where.map((/** @type {string} */ text, /** @type {number} */ at) =>
         h(
           "li",
@@ -72,7 +75,7 @@ export class FilterBox {
       ),
       ...(where.length > 1 ? [h("li", null, h("button", { type: "button", class: "quiet-button", onclick: () => this.app.change({ where: [], start: 0 }, true) }, "Remove all"))] : []),
     );
-    this.chips.hidden = !where.length;
+    this.chips.hidden = !where.length && among === null;
   }
 
   /** @param {number} at */

@@ -7,7 +7,7 @@ import { h } from "./dom.js";
 /** Browsers make no box higher than some 17 million pixels; beyond, places are scaled. */
 export const HEIGHT_MAX = 12_000_000;
 const OVERSCAN = 4;
-const NUMBER_WIDTH = 68;
+const [NUMBER_WIDTH, DIGIT_WIDTH, BOX_WIDTH] = [44, 8, 24];
 const ROW_HEIGHT = 28;
 const CLICKED = ["text", "number", "bool", "time"];
 
@@ -20,11 +20,13 @@ export class Grid {
    */
   constructor(host, app) {
     this.app = app;
+    this.numberWidth = NUMBER_WIDTH;
     this.heads = new Heads(this, app);
     this.body = h("div", { class: "grid-rows", role: "rowgroup" });
     this.empty = h("p", { class: "grid-empty", hidden: true }, "No row matches.");
     this.canvas = h("div", { class: "grid-canvas", role: "presentation" }, h("div", { class: "grid-heads", role: "rowgroup" }, this.heads.element), this.body);
     this.scroll = h("div", { class: "grid-scroll", role: "grid", tabindex: 0, "aria-label": `Rows of ${app.name}` }, this.canvas);
+    if (app.chosen) this.scroll.setAttribute("aria-multiselectable", "true");
     host.replaceChildren(this.scroll, this.empty);
     /** @type {Map<number, {element: HTMLElement, cells: Map<string, {value: any, mark: string, element: HTMLElement}>}>} */
     this.rows = new Map();
@@ -38,6 +40,8 @@ export class Grid {
     this.scroll.addEventListener("scroll", () => this.scrolled());
     this.scroll.addEventListener("wheel", (/** @type {WheelEvent} */ event) => this.wheeled(event), { passive: false });
     this.scroll.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.pressed(event));
+    // Shift and a click choose rows here, not text.
+    this.body.addEventListener("mousedown", (/** @type {MouseEvent} */ event) => event.shiftKey && event.preventDefault());
     this.body.addEventListener("click", (/** @type {MouseEvent} */ event) => this.clicked(event));
     this.body.addEventListener("dblclick", (/** @type {MouseEvent} */ event) => this.open(event));
     new ResizeObserver(() => this.draw()).observe(this.scroll);
@@ -46,7 +50,10 @@ export class Grid {
   /** Columns, widths, renderers or heads are others. */
   layout() {
     const { state } = this.app;
-    let x = NUMBER_WIDTH;
+    // As wide as the greatest number of a row.
+    this.numberWidth = Math.max(String(this.app.windows.total).length * DIGIT_WIDTH + 18, NUMBER_WIDTH) + (this.app.chosen ? BOX_WIDTH : 0);
+    this.scroll.style.setProperty("--number-width", `${this.numberWidth}px`);
+    let x = this.numberWidth;
     this.columns = this.app.shownColumns().map((/** @type {Column} */ column) => {
       const renderer = this.app.comparing.renderer(column, state.renderers[column.name]);
       const width = state.widths[column.name] ?? renderer.width ?? 160;
@@ -141,7 +148,7 @@ export class Grid {
     const [first, last] = this.columnRange();
     const pinned = this.columns.filter((one) => one.isPinned);
     const seen = [...pinned, ...this.columns.slice(first, last + 1).filter((one) => !one.isPinned)];
-    const spacer = (this.columns[first]?.x ?? NUMBER_WIDTH) - NUMBER_WIDTH - pinned.reduce((sum, one) => sum + one.width, 0);
+    const spacer = (this.columns[first]?.x ?? this.numberWidth) - this.numberWidth - pinned.reduce((sum, one) => sum + one.width, 0);
     this.heads.draw(seen, Math.max(spacer, 0), pinned.length);
     for (const [place, row] of this.rows) {
       if (place < from || place >= to) {
@@ -187,6 +194,12 @@ export class Grid {
     row.element.style.width = `${this.width}px`;
     const number = this.app.windows.number(place);
     const wanted = [this.numberCell(row, number)];
+    const { chosen } = this.app;
+    if (chosen) {
+      row.element.setAttribute("aria-selected", String(chosen.has(number)));
+      const box = wanted[0].querySelector("input");
+      if (box) box.checked = chosen.has(number);
+    }
     seen.forEach((one, at) => {
       if (at === pinned && spacer) wanted.push(this.spacer(row, spacer));
       wanted.push(this.cell(row, place, one));
@@ -200,7 +213,9 @@ export class Grid {
   numberCell(row, number) {
     const kept = row.cells.get("#number");
     if (kept && kept.value === number) return kept.element;
-    const element = h("div", { class: "grid-cell row-number", role: "rowheader", "aria-colindex": 1 }, number === undefined ? "…" : String(number));
+    const element = h("div", { class: "grid-cell row-number", role: "rowheader", "aria-colindex": 1, "aria-label": number ?? "…" }, number === undefined ? "…" : String(number));
+    // The grid is one stop of the keyboard: in it the space bar ticks a row.
+    if (this.app.chosen && number !== undefined) element.prepend(h("label", { class: "choose" }, h("input", { type: "checkbox", tabindex: -1, "aria-label": `Choose row ${number}` })));
     row.cells.set("#number", { value: number, mark: "", element });
     return element;
   }
@@ -220,7 +235,8 @@ export class Grid {
     const value = this.app.comparing.cell(this.app.windows, place, column);
     const key = `:${column.name}`;
     const range = this.app.rangeOf(...this.app.comparing.names(column));
-    const mark = renderer.name === "bar" ? `${range}` : "";
+    const edit = this.app.saving?.edits.of(this.app.windows.number(place), column.name);
+    const mark = edit ? `edit ${edit.text}` : renderer.name === "bar" ? `${range}` : "";
     const kept = row.cells.get(key);
     if (kept && (kept.value === value || value === undefined) && kept.mark === mark) return kept.element;
     const at = this.columns.indexOf(one);
@@ -228,7 +244,10 @@ export class Grid {
     const element = h("div", { class: classes, role: "gridcell", id: `${this.app.ids}-${place}-${at}`, "aria-colindex": at + 2, "data-place": place, "data-column": at });
     element.style.flexBasis = `${width}px`;
     if (isPinned) element.style.left = `${x}px`;
-    if (value === null) element.append(h("span", { class: "null" }, "null"));
+    if (edit) {
+      element.classList.add("edited");
+      element.append(this.app.saving.edits.mark(edit));
+    } else if (value === null) element.append(h("span", { class: "null" }, "null"));
     else if (value !== undefined) element.append(this.drawn(renderer, value, { column, height: this.rowHeight, enlarged: false, range }));
     else element.classList.add("waiting");
     row.cells.set(key, { value, mark, element });
@@ -272,6 +291,7 @@ export class Grid {
       Home: () => (event.ctrlKey ? this.activate(0, column) : this.activate(place, 0)),
       End: () => (event.ctrlKey ? this.activate(last, column) : this.activate(place, this.columns.length - 1)),
       Enter: () => place >= 0 && this.app.openPlace(place),
+      " ": () => place >= 0 && this.app.chosen?.toggle(place, event.shiftKey),
       f: () => this.filterBy(place, column, false),
       x: () => this.filterBy(place, column, true),
     };
@@ -293,7 +313,7 @@ export class Grid {
     else if (top + this.rowHeight > this.top + this.viewHeight) this.setTop(top + this.rowHeight - this.viewHeight);
     const one = this.columns[this.active.column];
     if (!one || one.isPinned) return;
-    const fixed = NUMBER_WIDTH + this.columns.filter((other) => other.isPinned).reduce((sum, other) => sum + other.width, 0);
+    const fixed = this.numberWidth + this.columns.filter((other) => other.isPinned).reduce((sum, other) => sum + other.width, 0);
     if (one.x < this.scroll.scrollLeft + fixed) this.scroll.scrollLeft = one.x - fixed;
     else if (one.x + one.width > this.scroll.scrollLeft + this.scroll.clientWidth) this.scroll.scrollLeft = one.x + one.width - this.scroll.clientWidth;
   }
@@ -316,6 +336,11 @@ export class Grid {
     const row = target.closest(".grid-row");
     if (!row || target.closest("a, audio, video, summary")) return;
     const place = Number(row.getAttribute("aria-rowindex")) - 2;
+    if (target.closest(".choose")) {
+      // A click on the label comes again, as one on its box.
+      if (target.tagName === "INPUT") this.choose(place, event.shiftKey);
+      return;
+    }
     const cell = target.closest(".grid-cell");
     if (!cell?.hasAttribute("data-column")) {
       this.app.openPlace(place);
@@ -326,6 +351,13 @@ export class Grid {
     const isValue = target !== cell && CLICKED.includes(this.columns[column].column.kind);
     if (target.closest(".picture, .heatmap, .sparkline")) this.app.openPlace(place);
     else if (isValue && getSelection()?.isCollapsed !== false && event.detail === 1) this.filterBy(place, column, event.altKey, Number(target.closest("[data-side]")?.getAttribute("data-side") ?? NaN));
+  }
+
+  /** @param {number} place @param {boolean} isRange */
+  choose(place, isRange) {
+    this.activate(place, this.active.column, true);
+    this.app.chosen.toggle(place, isRange);
+    this.scroll.focus({ preventScroll: true });
   }
 
   /** @param {MouseEvent} event */

@@ -4,11 +4,14 @@
 import { rendererOf } from "./cells/registry.js";
 import { lineOf } from "./cells/any.js";
 import { equals } from "./conditions.js";
-import { grouped, h } from "./dom.js";
+import { grouped, h, short } from "./dom.js";
 import { facetPicture } from "./facets.js";
 
 const PAGE = 50;
 const WIDTH = 132;
+
+/** In 4 digits, so that two stand beside each other; all digits are in what the pointer shows. @param {any} value */
+const brief = (value) => (typeof value === "number" && Math.abs(value) < 1e4 ? short(value, 4) : lineOf(value));
 
 export class GroupView {
   /** @param {HTMLElement} host @param {any} app */
@@ -96,7 +99,7 @@ export class GroupView {
 
   /** @param {any} answer @param {any} summary */
   facetOf(answer, summary) {
-    const shared = { column: summary.column, nulls: { all: summary.nulls, selected: summary.nulls }, rest: { all: 0, selected: 0 }, special: { all: {}, selected: {} }, distinct: null, sampled: null };
+    const shared = { column: summary.column, nulls: { all: summary.nulls, selected: summary.nulls }, rest: { all: 0, selected: 0 }, special: { all: {}, selected: {} }, distinct: null, sampled: summary.sampled };
     const edges = Object.hasOwn(answer.edges, summary.column) ? answer.edges[summary.column] : null;
     if (summary.histogram.length && edges?.length) return { ...shared, kind: "histogram", edges, all: summary.histogram, selected: summary.histogram };
     if (summary.values.length) return { ...shared, kind: "values", values: summary.values };
@@ -105,7 +108,7 @@ export class GroupView {
 
   /** @param {any} summary */
   told(summary) {
-    if (summary.mean !== null) return `mean ${lineOf(summary.mean)} · median ${lineOf(summary.quantiles[1] ?? null)}`;
+    if (summary.mean !== null) return `mean ${brief(summary.mean)} · median ${brief(summary.quantiles[1] ?? null)}`;
     if (summary.values.length) return summary.values.slice(0, 3).map((/** @type {any} */ one) => `${lineOf(one.value).slice(0, 24)} ${grouped(one.count)}`).join(" · ");
     return summary.nulls ? `${grouped(summary.nulls)} null` : "";
   }
@@ -113,6 +116,6 @@ export class GroupView {
   /** @param {any} summary */
   numbers(summary) {
     const parts = [["count", summary.count], ["null", summary.nulls], ["sum", summary.sum], ["mean", summary.mean], ["stddev", summary.stddev], ["min", summary.min], ["25 %", summary.quantiles[0]], ["median", summary.quantiles[1]], ["75 %", summary.quantiles[2]], ["max", summary.max]];
-    return parts.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => `${name}: ${lineOf(value)}`).join("\n");
+    return parts.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => `${name}: ${typeof value === "number" ? value : lineOf(value)}`).join("\n");
   }
 }

@@ -46,7 +46,7 @@ export class Heads {
     const kept = this.kept.get(name);
     const mark = JSON.stringify([width, isPinned, isPinned && x, order, at, names.map((/** @type {string} */ part) => this.app.facetMark(part))]);
     if (kept?.mark === mark) return kept.element;
-    const hadFocus = kept?.element.contains(document.activeElement) ? document.activeElement?.className : null;
+    const hadFocus = kept?.element.contains(document.activeElement) ? document.activeElement?.getAttribute("class") : null;
     const sign = order ? `${order.descending ? "▼" : "▲"}${order.rank > 1 ? order.rank : ""}` : "";
     const choose = (/** @type {string} */ condition) => this.app.addCondition(condition);
     const room = Math.max(width - 17, 24);
@@ -67,7 +67,7 @@ export class Heads {
       ),
       h("div", { class: "head-type" }, column.computed ? "computed · " : "", column.type.length > 40 ? column.kind : column.type),
       picture ?? h("div", { class: facet ? "facet-none" : "facet-none waiting" }),
-      h("div", { class: "head-summary" }, facet ? summaryOf(facet) : "\u00a0"),
+      h("div", { class: "head-summary", title: facet ? summaryOf(facet) : null }, facet ? summaryOf(facet) : "\u00a0"),
       this.handle(one),
     );
     element.style.flexBasis = `${width}px`;

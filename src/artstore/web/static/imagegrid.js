@@ -2,7 +2,7 @@
 // Pictures of one column side by side: those that can be seen are there, and no others.
 
 import { lineOf } from "./cells/any.js";
-import { image } from "./cells/image.js";
+import { image, sideOf } from "./cells/image.js";
 import { grouped, h } from "./dom.js";
 import { Grid, HEIGHT_MAX } from "./grid.js";
 import { openPopup } from "./popup.js";
@@ -40,6 +40,7 @@ export class ImageGrid extends Grid {
     this.scroll.classList.add("image-grid");
     for (const [element, role] of [[this.scroll, "listbox"], [this.body, "presentation"], [this.heads.element.parentElement, "presentation"]]) element?.setAttribute("role", role);
     this.scroll.setAttribute("aria-label", `Pictures of ${app.name}`);
+    if (app.chosen) this.scroll.setAttribute("aria-multiselectable", "true");
     this.anchor = 0;
     this.perLine = 1;
     this.laidWidth = 0;
@@ -71,6 +72,7 @@ export class ImageGrid extends Grid {
     // What is left of the line is shared out, but one picture does not become a poster.
     this.side = Math.min(Math.floor(this.step) - GAP, MOST);
     this.rowHeight = this.side + this.captions.length * LINE + GAP + 4;
+    this.app.windows.thumbs = sideOf(this.side);
     this.rows.forEach((row) => row.element.remove());
     this.rows.clear();
     this.resize();
@@ -193,6 +195,7 @@ export class ImageGrid extends Grid {
     const before = /** @type {any} */ (this.rows.get(place));
     const isSame = before && values.every((value, at) => value === before.mark[at] || value === undefined);
     const { element } = isSame ? before : this.kept(place, place + 1, () => this.tile(place, values), values);
+    element.setAttribute("aria-selected", String(!!this.app.chosen?.has(this.app.windows.number(place))));
     const part = this.parts.findLast((one) => one.first <= place);
     const x = EDGE + ((place - (part?.first ?? 0)) % this.perLine) * (this.step ?? 0);
     element.style.transform = `translate(${x}px, ${this.topOf(place) + shift + GAP / 2}px)`;
@@ -210,11 +213,13 @@ export class ImageGrid extends Grid {
       const text = value === undefined ? "" : lineOf(value);
       return h("div", { class: "tile-line", title: name ? `${name}: ${text}` : text }, name ? h("span", { class: "quiet" }, `${name} `) : null, text);
     });
+    // What an option holds cannot be reached in it: the option itself tells whether it is ticked.
+    if (this.app.chosen) box.append(h("span", { class: "tile-choose", "aria-hidden": "true" }));
     return h("div", { class: "tile", id: `${this.tiles}-${place}`, role: "option", "aria-selected": "false", "aria-posinset": place + 1, "aria-setsize": this.app.windows.matching, style: { width: `${side}px` } }, box, ...lines);
   }
 
-  /** @param {KeyboardEvent} _ @returns {Record<string, () => void>} */
-  moves(_) {
+  /** @param {KeyboardEvent} event @returns {Record<string, () => void>} */
+  moves(event) {
     const { place } = this.active;
     /** @param {number} by */
     const step = (by) => () => this.activate(place + by, 0);
@@ -231,6 +236,7 @@ export class ImageGrid extends Grid {
       Home: () => this.activate(0, 0),
       End: () => this.activate(this.app.windows.matching - 1, 0),
       Enter: () => place >= 0 && this.app.openPlace(place),
+      " ": () => place >= 0 && this.app.chosen?.toggle(place, event.shiftKey),
     };
   }
 
@@ -242,15 +248,19 @@ export class ImageGrid extends Grid {
 
   showActive() {
     const { place } = this.active;
-    for (const [at, { element }] of this.rows) if (at >= 0) element.setAttribute("aria-selected", String(at === place));
+    for (const [at, { element }] of this.rows) if (at >= 0) element.classList.toggle("active", at === place);
     if (place >= 0 && this.rows.has(place)) this.scroll.setAttribute("aria-activedescendant", `${this.tiles}-${place}`);
     else this.scroll.removeAttribute("aria-activedescendant");
   }
 
   /** @param {MouseEvent} event */
   clicked(event) {
-    const tile = /** @type {HTMLElement} */ (event.target).closest(".tile");
-    if (tile) this.app.openPlace(Number(tile.id.slice(tile.id.lastIndexOf("-") + 1)));
+    const target = /** @type {HTMLElement} */ (event.target);
+    const tile = target.closest(".tile");
+    if (!tile) return;
+    const place = Number(tile.id.slice(tile.id.lastIndexOf("-") + 1));
+    if (target.closest(".tile-choose")) this.choose(place, event.shiftKey);
+    else this.app.openPlace(place);
   }
 }
 
@@ -269,6 +279,7 @@ export function takeGrid(app) {
     app.images = new ImageGrid(host, app);
   }
   app.grid = hasImages ? app.images : app.rowGrid;
+  if (!hasImages) app.windows.thumbs = 0;
   app.gridHost.hidden = app.isGrouped || hasImages;
   if (app.images) app.images.scroll.parentElement.hidden = !hasImages;
   app.imageTools.show();

@@ -106,6 +106,7 @@ export function help() {
     ["Ctrl Home, Ctrl End", "first and last row"],
     ["Enter", "open the row"],
     ["+ − 0", "a picture of the open row larger, smaller, all of it"],
+    ["Space", "choose the row; with Shift, all rows from the one before"],
     ["f", "only rows with the value of the cell"],
     ["x", "only rows without it"],
     ["/", "write a condition"],
@@ -114,6 +115,6 @@ export function help() {
     ["?", "these keys"],
   ];
   const list = h("dl", { class: "keys" }, ...keys.flatMap(([key, told]) => [h("dt", null, h("kbd", null, key)), h("dd", null, told)]));
-  const more = h("p", { class: "quiet" }, "Click a bar of a histogram, or drag over several, to filter by it. Click a value to keep only its rows, with Alt to leave them out. Shift and a click on a head sorts by it too.");
+  const more = h("p", { class: "quiet" }, "Click a bar of a histogram, or drag over several, to filter by it; by keyboard ← → lead over the bars, Shift extends, Enter filters. Click a value to keep only its rows, with Alt to leave them out. Shift and a click on a head sorts by it too.");
   ask("Keys", [list, more], "");
 }

@@ -5,6 +5,7 @@ import { rendererOf } from "./cells/registry.js";
 import { lineOf } from "./cells/any.js";
 import { grouped, h } from "./dom.js";
 import { overlayMenu } from "./overlaymenu.js";
+import { sidesTable } from "./sidestable.js";
 import { hasOverlay, seen } from "./overlays.js";
 import { Samples } from "./samples.js";
 
@@ -22,6 +23,7 @@ export class RowPanel {
     this.back = h("button", { type: "button", onclick: () => this.step(-1) }, "← previous");
     this.next = h("button", { type: "button", onclick: () => this.step(1) }, "next →");
     this.content = h("dl", { class: "row-cells" });
+    this.beside = h("div", { class: "row-beside" });
     this.copy = h("button", { type: "button", title: "Copy the address of this view", onclick: () => this.copyAddress() }, "Copy link");
     this.samples = new Samples(app);
     this.switches = h("details", { class: "row-overlays", open: true }, h("summary", null, "Boxes and masks"));
@@ -30,6 +32,7 @@ export class RowPanel {
       "dialog",
       { class: "row-panel", "aria-labelledby": "row-title" },
       h("div", { class: "row-head" }, this.title, this.back, this.next, this.copy, h("button", { type: "button", "aria-label": "Close", onclick: () => this.dialog.close() }, "×")),
+      this.beside,
       this.content,
       this.samples.element,
     );
@@ -44,7 +47,7 @@ export class RowPanel {
       if (event.ctrlKey || event.metaKey || event.altKey || /** @type {HTMLElement} */ (event.target).closest("input, select, textarea, audio, video")) return;
       if (["ArrowRight", "j"].includes(event.key)) this.step(1);
       else if (["ArrowLeft", "k"].includes(event.key)) this.step(-1);
-      else if (event.key in ZOOMS) this.content.querySelector("figure")?.dispatchEvent(new CustomEvent("zoom", { detail: ZOOMS[/** @type {"+"} */ (event.key)] }));
+      else if (event.key in ZOOMS) this.zoom(ZOOMS[/** @type {"+"} */ (event.key)]);
       else return;
       event.preventDefault();
     });
@@ -52,6 +55,13 @@ export class RowPanel {
 
   get isOpen() {
     return this.dialog.open;
+  }
+
+  /** The first picture, or the same picture of each table. @param {number} by */
+  zoom(by) {
+    const figures = this.dialog.querySelectorAll(".row-beside tr:has(figure) figure, .row-cells figure");
+    const isBeside = this.beside.contains(figures[0] ?? null);
+    [...figures].slice(0, isBeside ? this.app.comparing.sides.length : 1).forEach((figure) => figure.dispatchEvent(new CustomEvent("zoom", { detail: by })));
   }
 
   /** Cells that were fetched belong to another view now. */
@@ -117,24 +127,37 @@ export class RowPanel {
     const order = new Map(this.app.shownNames().map((/** @type {string} */ name, /** @type {number} */ at) => [name, at]));
     const columns = answer.columns.map((/** @type {any} */ column, /** @type {number} */ at) => ({ column, cell: answer.cells[at][0] }));
     columns.sort((/** @type {any} */ a, /** @type {any} */ b) => this.rank(a, order) - this.rank(b, order));
+    /** Where each cell stands. @type {[any, HTMLElement][]} */
+    const places = [];
+    /** @param {any} column @param {any} cell @param {number} [most] how wide a picture may be */
+    const drawn = (column, cell, most) => {
+      const renderer = rendererOf(column, this.app.state.renderers[column.name]);
+      const context = { column, height: 200, most, enlarged: true, range: this.app.rangeOf(column.name), smooth: this.app.state.smooth, keepSmooth: (/** @type {string} */ smooth) => this.app.change({ smooth }, false, true) };
+      const found = cell === null ? h("span", { class: "null" }, "null") : this.app.grid.drawn(renderer, cell, context);
+      const holder = h("div", null, found, this.more(column, cell, number), this.app.saving?.editor(column, cell, number));
+      places.push([cell, holder]);
+      return holder;
+    };
+    const { comparing } = this.app;
+    this.beside.replaceChildren();
+    if (comparing.isMerged) this.beside.append(...sidesTable(comparing, columns, drawn));
+    this.dialog.classList.toggle("is-beside", comparing.isMerged);
+    const alone = comparing.isMerged ? columns.filter((/** @type {any} */ { column }) => ["key", "computed"].includes(column.part)) : columns;
     this.content.replaceChildren(
-      ...columns.map((/** @type {any} */ { column, cell }) => {
-        const renderer = rendererOf(column, this.app.state.renderers[column.name]);
-        const context = { column, height: 200, enlarged: true, range: this.app.rangeOf(column.name), smooth: this.app.state.smooth, keepSmooth: (/** @type {string} */ smooth) => this.app.change({ smooth }, false, true) };
-        const drawn = cell === null ? h("span", { class: "null" }, "null") : this.app.grid.drawn(renderer, cell, context);
+      ...alone.map((/** @type {any} */ { column, cell }) => {
         const isWide = ["image", "video", "html", "array"].includes(column.kind) || (column.kind === "text" && lineOf(cell).length > 60);
-        return h("div", { class: isWide ? "wide" : null }, h("dt", null, column.name, " ", h("small", null, column.type.length > 40 ? column.kind : column.type)), h("dd", null, drawn, this.more(column, cell, number), this.app.saving?.editor(column, cell, number)));
+        return h("div", { class: isWide ? "wide" : null }, h("dt", null, column.name, " ", h("small", null, column.type.length > 40 ? column.kind : column.type)), h("dd", null, drawn(column, cell)));
       }),
     );
-    this.showSwitches(columns);
+    this.showSwitches(places);
     this.samples.show(number);
     this.app.rowOpened(number);
   }
 
-  /** Right below the first picture that has boxes or masks. @param {any[]} columns */
-  showSwitches(columns) {
-    const at = columns.findIndex(({ cell }) => cell?.$ === "image" && hasOverlay(cell));
-    if (at < 0) {
+  /** Right below the first picture that has boxes or masks. @param {[any, HTMLElement][]} places */
+  showSwitches(places) {
+    const place = places.find(([cell]) => cell?.$ === "image" && hasOverlay(cell))?.[1];
+    if (!place) {
       this.switches.remove();
       return;
     }
@@ -145,7 +168,7 @@ export class RowPanel {
       menu.setAttribute("role", "group");
       this.switches.replaceChildren(this.switches.firstElementChild, menu);
     }
-    this.content.children[at].querySelector("dd").append(this.switches);
+    place.append(this.switches);
   }
 
   async copyAddress() {

@@ -2,6 +2,7 @@
 // Saving from a table page: the view under a name, rows as a new version, edits that wait for it.
 
 import { reached } from "./api.js";
+import { badge } from "./cells/bars.js";
 import { CellEdits } from "./celledits.js";
 import { byId, grouped, h } from "./dom.js";
 import { queryOf, selectionPairs } from "./state.js";
@@ -28,6 +29,12 @@ class Saving {
     addEventListener("beforeunload", (event) => {
       if (this.edits.size) event.preventDefault();
     });
+    document.addEventListener("keydown", (event) => {
+      const target = /** @type {HTMLElement} */ (event.target);
+      if (event.key !== "z" || event.shiftKey || !(event.ctrlKey || event.metaKey) || target.closest("input, select, textarea") || !this.edits.size) return;
+      event.preventDefault();
+      this.edits.undo();
+    });
   }
 
   /** For the tools of the page. @returns {HTMLElement[]} */
@@ -53,6 +60,7 @@ class Saving {
     const count = this.edits.size;
     this.editButton.hidden = !count;
     this.editButton.textContent = count === 1 ? "1 edit" : `${grouped(count)} edits`;
+    this.app.grid.draw();
   }
 
   /**
@@ -60,6 +68,8 @@ class Saving {
    * @param {any} column @param {any} cell @param {number} row
    */
   editor(column, cell, row) {
+    // Of several tables it would not be clear which one is edited.
+    if (this.app.comparing.how && !this.app.sides) return null;
     return this.edits.editor(column, cell, row);
   }
 
@@ -78,9 +88,11 @@ class Saving {
     });
   }
 
-  saveRows() {
-    const { windows } = this.app;
-    const isFiltered = this.app.state.where.length > 0;
+  /** @param {boolean} [isChosen] whether those that are ticked are meant */
+  saveRows(isChosen = false) {
+    const { windows, chosen, comparing, state } = this.app;
+    const isFiltered = state.where.length > 0 || state.among !== null || comparing.get("quick").length > 0;
+    const isTogether = comparing.how !== null && !this.app.sides;
     const { collection, table } = this.places;
     const name = h("input", {
       name: "name",
@@ -92,10 +104,11 @@ class Saving {
       value: this.edits.size ? `${collection}/${table}` : `${collection}-chosen/${table}`,
     });
     const message = h("input", { name: "message", maxlength: 2000, autocomplete: "off" });
-    const all = h("input", { type: "radio", name: "which", value: "all", checked: !isFiltered || this.edits.size > 0 });
-    const matching = h("input", { type: "radio", name: "which", value: "matching", checked: !all.checked });
+    /** @param {string} value @param {string} told @param {boolean} checked */
+    const choice = (value, told, checked) => h("label", { class: "choice" }, h("input", { type: "radio", name: "which", value, checked }), ` ${told}`);
+    const isAll = !isChosen && (!isFiltered || this.edits.size > 0);
     const onlyShown = h("input", { type: "checkbox", name: "columns" });
-    const list = this.edits.list();
+    const list = isTogether ? null : this.edits.list();
     this.open("Save rows", "Save", [
       h("p", { class: "quiet" }, "A new version with these rows; images stay where they are. It notes from which table and with which conditions it was made, and by whom."),
       h("label", null, "Artifact and table", name),
@@ -103,20 +116,32 @@ class Saving {
         "fieldset",
         null,
         h("legend", null, "Rows"),
-        h("label", { class: "choice" }, all, ` all ${grouped(windows.total)}`),
-        isFiltered ? h("label", { class: "choice" }, matching, ` the ${grouped(windows.matching)} that match`) : null,
+        choice("all", `all ${grouped(windows.total)}`, isAll),
+        isFiltered ? choice("matching", `the ${grouped(windows.matching)} that match`, !isAll && !isChosen) : null,
+        chosen?.size ? choice("chosen", `the ${grouped(chosen.size)} chosen`, isChosen) : null,
         h("label", { class: "choice" }, onlyShown, " only the columns that are shown"),
       ),
+      isTogether ? this.sideChoice() : null,
       h("label", null, "Message", message),
       list,
-    ], async () => {
-      const pairs = selectionPairs(this.app.state);
+    ].filter(Boolean), async (form) => {
+      const which = form.get("which");
+      const pairs = selectionPairs(state);
       /** @type {Record<string, any>} */
-      const body = { name: name.value, message: message.value, edits: this.edits.values(), compute: parts(pairs, "compute") };
-      if (!all.checked) body.where = parts(pairs, "where");
+      const body = { name: name.value, message: message.value, edits: isTogether ? [] : this.edits.values() };
+      const lists = isTogether ? ["with", "key"] : ["compute"];
       // All rows keep the order of the table: then only what was edited is stored again.
-      if (!all.checked) body.sort = parts(pairs, "sort");
-      if (onlyShown.checked) body.columns = this.app.shownNames();
+      if (which === "matching") lists.push("where", "sort");
+      for (const part of lists) body[part] = parts(pairs, part);
+      if (which === "matching" && state.among !== null) body.among = state.among;
+      if (which === "chosen") body.rows = [...chosen.numbers].sort((a, b) => a - b);
+      let names = this.app.shownNames();
+      if (isTogether) {
+        body.side = Number(form.get("side"));
+        for (const part of ["how", "judge", "truth", "guess", ...(which === "matching" ? ["quick"] : [])]) body[part] = comparing.get(part)[0];
+        names = comparing.namesOf(body.side, names);
+      }
+      if (onlyShown.checked) body.columns = names;
       const told = await this.send(this.places.save, body);
       this.edits.clear();
       const said = told.is_new ? "Saved as " : "There already, as ";
@@ -124,12 +149,23 @@ class Saving {
     });
   }
 
+  /** Of compared tables one is saved: its rows among those that are meant. */
+  sideChoice() {
+    const { comparing } = this.app;
+    return h(
+      "fieldset",
+      null,
+      h("legend", null, "As they are in"),
+      ...comparing.sides.map((/** @type {any} */ side, /** @type {number} */ at) => h("label", { class: "choice" }, h("input", { type: "radio", name: "side", value: at, checked: side.own }), " ", badge(at), ` ${side.label} `, h("small", null, side.name))),
+    );
+  }
+
   /**
    * A dialog with a form, which stays open until what it does is done.
    * @param {string} title
    * @param {string} action
    * @param {Node[]} content
-   * @param {() => Promise<Node[]>} run gives what is said when it is done
+   * @param {(form: FormData) => Promise<Node[]>} run gives what is said when it is done
    */
   open(title, action, content, run) {
     const error = h("p", { class: "failure", role: "alert", hidden: true });
@@ -142,7 +178,7 @@ class Saving {
       button.disabled = true;
       error.hidden = true;
       try {
-        const said = await run();
+        const said = await run(new FormData(form));
         const close = h("button", { type: "button", onclick: () => dialog.close() }, "Close");
         dialog.replaceChildren(h("div", { role: "status" }, h("h2", null, title), ...said), h("p", { class: "buttons" }, close));
         close.focus();
@@ -174,4 +210,5 @@ document.addEventListener("artstore-table", (event) => {
   const { page, data } = /** @type {CustomEvent} */ (event).detail;
   page.saving = new Saving(page, data.saving);
   byId("table-tools").lastElementChild.before(...page.saving.buttons());
+  page.chosen?.show();
 });

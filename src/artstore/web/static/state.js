@@ -6,6 +6,8 @@
  * @property {string[]} where
  * @property {{column: string, descending: boolean}[]} sort
  * @property {[string, string][]} compute
+ * @property {string|null} among numbers of the only rows that are looked at
+ * @property {string} chosen numbers of the rows that are ticked
  * @property {string[]} group
  * @property {number} start
  * @property {number|null} row
@@ -40,6 +42,8 @@ export function emptyState() {
     where: [],
     sort: [],
     compute: [],
+    among: null,
+    chosen: "",
     group: [],
     start: 0,
     row: null,
@@ -75,6 +79,8 @@ const READ = {
     const found = /^((?:[^\\=]|\\[^])*)=([^]*)$/.exec(text);
     if (found) state.compute.push([found[1].replace(/\\([^])/g, "$1"), found[2]]);
   },
+  among: (state, text) => (state.among = text),
+  chosen: (state, text) => (state.chosen = text),
   group: (state, text) => state.group.push(text),
   start: (state, text) => (state.start = Number(text)),
   row: (state, text) => (state.row = Number(text)),
@@ -117,12 +123,12 @@ export function parse(query) {
  * @returns {[string, string][]}
  */
 export function selectionPairs(state) {
-  // Side by side each table answers for itself.
+  // Side by side each table answers for itself, and numbers are those of one of them.
   const isAlone = state.others.some(([name, text]) => name === "how" && text === "side");
-  return [...rowPairs(state), ...(isAlone ? [] : state.others.filter(([name]) => COMPARED.includes(name)))];
+  return [...rowPairs(isAlone ? { ...state, among: null } : state), ...(isAlone ? [] : state.others.filter(([name]) => COMPARED.includes(name)))];
 }
 
-const COMPARED = ["with", "key", "how", "quick", "truth", "guess"];
+const COMPARED = ["with", "key", "how", "quick", "judge", "truth", "guess"];
 
 /** @param {State} state @returns {[string, string][]} */
 function rowPairs(state) {
@@ -133,6 +139,7 @@ function rowPairs(state) {
     ...state.where.map((text) => /** @type {[string, string]} */ (["where", text])),
     ...sort.map((key) => /** @type {[string, string]} */ (["sort", `${key.descending ? "desc" : "asc"}:${key.column}`])),
     ...state.compute.map(([name, text]) => /** @type {[string, string]} */ (["compute", `${name.replace(/[\\=]/g, "\\$&")}=${text}`])),
+    .../** @type {[string, string][]} */ (state.among === null ? [] : [["among", state.among]]),
   ];
 }
 
@@ -158,11 +165,16 @@ export function queryOf(state) {
   pairs.push(...state.hiddenClasses.map((name) => ["hide-class", name]));
   pairs.push(...Object.entries(state.scores).map(([name, least]) => ["score", `${name}:${least}`]));
   if (state.opacity !== null) pairs.push(["opacity", state.opacity]);
+  // Many ticks would make the address long, and they are there without it.
+  if (state.chosen && state.chosen.length <= CHOSEN_CHARS) pairs.push(["chosen", state.chosen]);
   pairs.push(...state.others);
-  return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%3A/g, ":")}`).join("&");
+  return pairs.map(([name, value]) => `${name}=${encodeURIComponent(value).replace(/%3A/g, ":").replace(/%2C/g, ",")}`).join("&");
 }
 
-const TELLING = new Set("truth label target expected ground_truth guess prediction predicted pred output".split(" "));
+const CHOSEN_CHARS = 1500;
+
+/** Names of truths and guesses, as the server knows them. @type {Set<string>} */
+export const telling = new Set();
 
 /**
  * Columns as the table has them, but pictures, truths and guesses beyond the first eight right behind the first one:
@@ -171,7 +183,7 @@ const TELLING = new Set("truth label target expected ground_truth guess predicti
  */
 export function usualOrder(columns) {
   const seen = columns.filter((column) => !["in", "changed"].includes(/** @type {any} */ (column).part));
-  const late = seen.filter((column, at) => at >= 8 && (column.role === "media" || TELLING.has(/** @type {any} */ (column).base ?? column.name)));
+  const late = seen.filter((column, at) => at >= 8 && (column.role === "media" || telling.has(/** @type {any} */ (column).base ?? column.name)));
   const rest = seen.filter((column) => !late.includes(column));
   return [...rest.slice(0, 1), ...late, ...rest.slice(1)].map((column) => column.name);
 }

@@ -2,22 +2,22 @@
 // The page of a table: takes the place of what the server painted, and keeps the view in the address.
 
 import { Api } from "./api.js";
-import { openColumnList, openColumnMenu } from "./columnmenu.js";
+import { openColumnMenu } from "./columnmenu.js";
 import { equals } from "./conditions.js";
+import { Chosen } from "./chosen.js";
 import { Comparing } from "./comparing.js";
 import { byId, debounced, grouped, h } from "./dom.js";
-import { openExportMenu } from "./exporting.js";
 import { FilterBox } from "./filterbox.js";
 import { Grid } from "./grid.js";
 import { GroupView } from "./groupview.js";
 import { ImageTools, imageColumn, takeGrid } from "./imagegrid.js";
-import { overlayMenu } from "./overlaymenu.js";
 import { seen, takeOverlays } from "./overlays.js";
-import { ask, help, openPopup } from "./popup.js";
+import { ask, help } from "./popup.js";
 import { Questions } from "./questions.js";
 import { RowPanel } from "./rowpanel.js";
 import { Sides } from "./sides.js";
-import { named, parse, queryOf, selectionPairs, shownOf, withComputed } from "./state.js";
+import { named, parse, queryOf, selectionPairs, shownOf, telling, withComputed } from "./state.js";
+import { showTools } from "./tools.js";
 import { Windows } from "./windows.js";
 
 const ADDRESS_MAX = 6000;
@@ -27,6 +27,7 @@ const ADDRESS_MAX = 6000;
 class TablePage {
   /** @param {any} data what the server put into the page */
   constructor(data) {
+    data.telling.forEach((/** @type {string} */ name) => telling.add(name));
     this.name = data.table.table;
     this.links = data.links;
     this.api = new Api(data.links);
@@ -48,6 +49,8 @@ class TablePage {
     this.gridHost = h("div", { class: "grid-host" });
     this.groupHost = h("div", { class: "group-host", hidden: true });
     this.host.append(this.gridHost, this.groupHost);
+    /** Side by side a number is of one of the tables. @type {Chosen|null} */
+    this.chosen = this.comparing.how === "side" ? null : new Chosen(this);
     /** The other tables, if they are side by side. @type {Sides|null} */
     this.sides = null;
     this.filter = new FilterBox(byId("table-filter"), this);
@@ -56,7 +59,9 @@ class TablePage {
     this.panel = new RowPanel(this);
     /** Set by saving.js, which only pages of a server that may write have. @type {any} */
     this.saving = null;
-    this.tools();
+    this.groupChoice = h("select", { "aria-label": "Group by", onchange: () => this.change({ group: this.groupChoice.value ? [this.groupChoice.value] : [], start: 0 }, true) });
+    this.imageTools = new ImageTools(this);
+    this.overlayButton = showTools(this);
     byId("table-first").remove();
     byId("table-pages").remove();
     this.host.hidden = false;
@@ -89,26 +94,7 @@ class TablePage {
   /** The page is as high as the window: only the rows scroll. */
   fit() {
     const top = this.host.getBoundingClientRect().top + scrollY;
-    this.host.style.height = `${Math.max(innerHeight - top - 12, 320)}px`;
-  }
-
-  tools() {
-    /** @param {string} name @param {(anchor: HTMLElement) => void} run @param {Record<string, any>} [props] */
-    const button = (name, run, props) => h("button", { type: "button", class: "tool", onclick: (/** @type {MouseEvent} */ event) => run(/** @type {HTMLElement} */ (event.currentTarget)), ...props }, name);
-    this.groupChoice = h("select", { "aria-label": "Group by", onchange: () => this.change({ group: this.groupChoice.value ? [this.groupChoice.value] : [], start: 0 }, true) });
-    this.imageTools = new ImageTools(this);
-    this.overlayButton = button("Boxes and masks", (anchor) => openPopup(anchor, overlayMenu(this)), { hidden: true });
-    byId("table-tools").replaceChildren(
-      h("label", { class: "tool-label" }, "Group by ", this.groupChoice),
-      button("Columns", (anchor) => openColumnList(this, anchor), { "aria-haspopup": "dialog" }),
-      this.imageTools.element,
-      this.overlayButton,
-      this.links.matrix ? button("Compare", () => this.comparing.open(), { "aria-haspopup": "dialog" }) : "",
-      this.links.matrix ? button("Matrix", () => this.comparing.openMatrix(), { "aria-haspopup": "dialog" }) : "",
-      button("Go to row", () => this.askRow()),
-      this.links.export ? button("Export", (anchor) => openExportMenu(this, anchor), { "aria-haspopup": "menu" }) : "",
-      button("?", () => help(), { "aria-label": "Keys", title: "Keys" }),
-    );
+    this.host.style.height = `${Math.max(innerHeight - top - 12 - (this.chosen?.bar.offsetHeight ?? 0), 320)}px`;
   }
 
   /** @param {any} [groups] what the page brought */
@@ -126,6 +112,7 @@ class TablePage {
       goBack();
       this.count();
     }
+    this.chosen?.show();
     this.fit();
   }
 
@@ -183,6 +170,8 @@ class TablePage {
 
   /** @param {State} before */
   apply(before) {
+    // To lay out the grid scrolls it, and what scrolls tells where it stands.
+    const { start } = this.state;
     const isSame = JSON.stringify(selectionPairs(before)) === JSON.stringify(selectionPairs(this.state));
     if (!isSame) {
       this.api.renew();
@@ -190,13 +179,14 @@ class TablePage {
       this.panel.forget();
       this.questions.forget();
       this.grid.active.place = -1;
+      if (this.chosen) this.chosen.anchor = null;
       this.filter.error.hidden = true;
       if (before.compute !== this.state.compute) this.columns = withComputed(this.columns, this.state);
     }
     if (!isSame) this.comparing.changed();
     this.show();
     this.sides?.show(isSame);
-    if (!isSame && !this.isGrouped) this.grid.goTo(this.state.start);
+    if (!isSame && !this.isGrouped) this.grid.goTo(start);
   }
 
   /** @param {boolean} isStep */
@@ -222,7 +212,8 @@ class TablePage {
 
   restore() {
     const before = this.state;
-    this.state = parse(history.state?.query ?? location.search);
+    // A tick is no step: the way back does not lead behind it.
+    this.state = { ...parse(history.state?.query ?? location.search), chosen: before.chosen };
     takeOverlays(this.state);
     this.apply(before);
     if (this.state.row !== null) this.openNumber(this.state.row);
@@ -415,5 +406,4 @@ class TablePage {
 
 const data = JSON.parse(byId("table-data").textContent);
 const page = new TablePage(data);
-// Rows of several tables are none that could be saved.
-if (!page.comparing.how || page.sides) document.dispatchEvent(new CustomEvent("artstore-table", { detail: { page, data } }));
+document.dispatchEvent(new CustomEvent("artstore-table", { detail: { page, data } }));

@@ -29,6 +29,8 @@ export class Windows {
     this.pairs = [];
     /** @type {any} the rows that the page brought */
     this.first = null;
+    /** The side of thumbnails that come with the rows, if the server has made them before; 0 for none. */
+    this.thumbs = 0;
     /** Whether the rows are those of a view before. */
     this.isOld = false;
   }
@@ -56,6 +58,15 @@ export class Windows {
       this.first = null;
       this.isOld = false;
     }
+    const { first } = this;
+    // Who has drawn a cell of the page need not draw it again.
+    if (first) answer.columns.forEach((/** @type {any} */ column, /** @type {number} */ at) => {
+      const cells = first.cells[first.columns.findIndex((/** @type {any} */ one) => one.name === column.name)];
+      if (cells) answer.cells[at] = answer.cells[at].map((/** @type {any} */ cell, /** @type {number} */ row) => {
+        const place = index * CHUNK + row - first.start;
+        return first.rows[place] === answer.rows[row] ? cells[place] : cell;
+      });
+    });
     const chunk = this.chunks.get(index) ?? { numbers: answer.rows, columns: new Map() };
     answer.columns.forEach((/** @type {any} */ column, /** @type {number} */ at) => chunk.columns.set(column.name, answer.cells[at]));
     // The newest last: what was not used for long goes first.
@@ -106,7 +117,8 @@ export class Windows {
     keys.forEach((key) => this.pending.add(key));
     const { pairs } = this;
     try {
-      const answer = await this.api.get("rows", [...pairs, ["start", index * CHUNK], ["count", CHUNK], ["only", JSON.stringify(names)]]);
+      const thumbs = this.thumbs ? [/** @type {[string, any]} */ (["thumbs", this.thumbs])] : [];
+      const answer = await this.api.get("rows", [...pairs, ["start", index * CHUNK], ["count", CHUNK], ["only", JSON.stringify(names)], ...thumbs]);
       if (pairs !== this.pairs) return;
       [this.matching, this.total] = [answer.matching, answer.total];
       this.keep(answer, index);

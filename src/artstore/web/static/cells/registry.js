@@ -17,6 +17,7 @@ import { tree } from "./tree.js";
  * @property {Column} column
  * @property {number} height pixels there are for it
  * @property {number} [width] likewise; four times the height if left out
+ * @property {number} [most] how wide an enlarged picture may be, if less than usual
  * @property {string|null} [smooth] whether enlarged pictures are: "on", "off", or as it fits
  * @property {(smooth: string) => void} [keepSmooth] takes what the user chose
  * @property {boolean} enlarged in the panel of one row
