@@ -22,7 +22,7 @@ from artstore._version import __version__
 if TYPE_CHECKING:
     from artstore.api import Progress, Store, open_store
     from artstore.artifact import Artifact
-    from artstore.defaultstore import log_artifact, sql, use_artifact
+    from artstore.defaultstore import sql
     from artstore.errors import (
         AlreadyExistsError,
         ArtstoreError,
@@ -50,19 +50,55 @@ if TYPE_CHECKING:
     from artstore.media.plotly import Plotly
     from artstore.media.scene import Object3D
     from artstore.media.video import Video
+    from artstore.publicapi.api import Api
+    from artstore.runs.storedrun import StoredRun
     from artstore.tables.diffs.comparing import diff_tables
     from artstore.tables.diffs.tablediff import TableDiff
     from artstore.tables.joined import JoinedTable
     from artstore.tables.partitioned import PartitionedTable
     from artstore.tables.table import Table
+    from artstore.tracking.alerting import AlertLevel
+    from artstore.tracking.config import Config
+    from artstore.tracking.current import (
+        alert,
+        define_metric,
+        finish,
+        finish_artifact,
+        link_artifact,
+        link_model,
+        log,
+        log_artifact,
+        log_code,
+        log_model,
+        mark_preempting,
+        restore,
+        save,
+        unwatch,
+        upsert_artifact,
+        use_artifact,
+        use_model,
+        watch,
+    )
+    from artstore.tracking.manners import login, require, setup, teardown
+    from artstore.tracking.run import Run
+    from artstore.tracking.runsettings import RunSettings
+    from artstore.tracking.runsettings import RunSettings as Settings
+    from artstore.tracking.starting import init
+    from artstore.tracking.summary import Summary
     from artstore.versions.entries import ArtifactEntry
     from artstore.versions.labels import ArtifactTTL
+
+    run: Run | None
+    config: Config
+    summary: Summary
 
     # The page lies above the package: who types a call of it knows that it takes anything.
     show: Any
 
 __all__ = [
+    "AlertLevel",
     "AlreadyExistsError",
+    "Api",
     "Artifact",
     "ArtifactEntry",
     "ArtifactTTL",
@@ -90,24 +126,54 @@ __all__ = [
     "Progress",
     "PullResult",
     "PushSummary",
+    "Run",
+    "RunSettings",
+    "Settings",
     "StateError",
     "StorageError",
     "Store",
+    "StoredRun",
     "Table",
     "TableDiff",
     "UnavailableError",
     "UnsupportedFormatError",
     "Video",
     "__version__",
+    "alert",
+    "config",
+    "define_metric",
     "diff_tables",
+    "finish",
+    "finish_artifact",
+    "init",
+    "link_artifact",
+    "link_model",
+    "log",
     "log_artifact",
+    "log_code",
+    "log_model",
+    "login",
+    "mark_preempting",
     "open_store",
+    "require",
+    "restore",
+    "run",
+    "save",
+    "setup",
     "show",
     "sql",
+    "summary",
+    "teardown",
+    "unwatch",
+    "upsert_artifact",
     "use_artifact",
+    "use_model",
+    "watch",
 ]
 
 _HOMES = {
+    "AlertLevel": "artstore.tracking.alerting",
+    "Api": "artstore.publicapi.api",
     "Artifact": "artstore.artifact",
     "ArtifactEntry": "artstore.versions.entries",
     "ArtifactTTL": "artstore.versions.labels",
@@ -128,16 +194,43 @@ _HOMES = {
     "Progress": "artstore.api",
     "PullResult": "artstore.logged",
     "PushSummary": "artstore.logged",
+    "Run": "artstore.tracking.run",
+    "RunSettings": "artstore.tracking.runsettings",
+    "Settings": "artstore.tracking.runsettings",
     "Store": "artstore.api",
+    "StoredRun": "artstore.runs.storedrun",
     "Table": "artstore.tables.table",
     "TableDiff": "artstore.tables.diffs.tablediff",
     "Video": "artstore.media.video",
+    "alert": "artstore.tracking.current",
+    "config": "artstore.tracking.current",
+    "define_metric": "artstore.tracking.current",
     "diff_tables": "artstore.tables.diffs.comparing",
-    "log_artifact": "artstore.defaultstore",
+    "finish": "artstore.tracking.current",
+    "finish_artifact": "artstore.tracking.current",
+    "init": "artstore.tracking.starting",
+    "link_artifact": "artstore.tracking.current",
+    "link_model": "artstore.tracking.current",
+    "log": "artstore.tracking.current",
+    "log_artifact": "artstore.tracking.current",
+    "log_code": "artstore.tracking.current",
+    "log_model": "artstore.tracking.current",
+    "login": "artstore.tracking.manners",
+    "mark_preempting": "artstore.tracking.current",
     "open_store": "artstore.api",
+    "require": "artstore.tracking.manners",
+    "restore": "artstore.tracking.current",
+    "save": "artstore.tracking.current",
+    "setup": "artstore.tracking.manners",
     "show": "artstore.web.showing",
     "sql": "artstore.defaultstore",
-    "use_artifact": "artstore.defaultstore",
+    "summary": "artstore.tracking.current",
+    "teardown": "artstore.tracking.manners",
+    "unwatch": "artstore.tracking.current",
+    "upsert_artifact": "artstore.tracking.current",
+    "use_artifact": "artstore.tracking.current",
+    "use_model": "artstore.tracking.current",
+    "watch": "artstore.tracking.current",
 }
 
 
@@ -145,6 +238,10 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'artstore' has no attribute {name!r}")
     from importlib import import_module
+
+    if name == "run":
+        # The run that is going on: another one each time.
+        return import_module("artstore.tracking.current").run()
 
     value = getattr(import_module(_HOMES.get(name, "artstore.errors")), name)
     globals()[name] = value

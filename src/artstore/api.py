@@ -8,22 +8,20 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore import forks, names
 from artstore.artifact import Artifact, texts
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.guard import GuardCache, guarded, is_guarded_here, make_store
-from artstore.catalog.identity import Identity, read_identity
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.drafts.added import AddedDirectory
-from artstore.errors import InvalidInputError, NotFoundError
+from artstore.errors import InvalidInputError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, parse_jobs, parse_rate, resolve
-from artstore.storage.opener import open_storage
-from artstore.storage.pace import PacedStorage
+from artstore.storeconnection import StoreConnection, author
+from artstore.storelineage import StoreLineage
+from artstore.storeruns import StoreRuns
 from artstore.storetables import StoreTables
 from artstore.storeupkeep import StoreUpkeep
 from artstore.transfer.checkouts import Checkouts
@@ -109,7 +107,7 @@ def open_store(
     return Store(settings)
 
 
-class Store(StoreUpkeep, StoreTables):
+class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
     """
     A store, opened. Safe to use from several threads, and in forked children.
 
@@ -118,9 +116,7 @@ class Store(StoreUpkeep, StoreTables):
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._storage = open_storage(settings.url)
-        self._identity: Identity | None = None
+        super().__init__(settings)
         # By `forks.generation`: what a parent opened is neither used nor closed in a child.
         self._places: dict[int, StorePlace] = {}
 
@@ -133,43 +129,6 @@ class Store(StoreUpkeep, StoreTables):
     def __repr__(self) -> str:
         return f"Store({self.url!r}, project={self.project!r})"
 
-    @property
-    def url(self) -> str:
-        """Where the store is."""
-        return self._storage.url
-
-    @property
-    def project(self) -> str:
-        """The project of names that state none."""
-        return self._settings.project
-
-    @property
-    def id(self) -> str:
-        """32 hex digits that no other store has. Raises NotFoundError `store-not-found`."""
-        return self._known_identity().store_id
-
-    @property
-    def has_one_writer(self) -> bool:
-        """Whether it was made for one writer at a time. Raises NotFoundError `store-not-found`."""
-        return self._known_identity().has_one_writer
-
-    def create(self, *, single_writer: bool = False) -> bool:
-        """
-        Make the store if it is not there; whether it was made just now.
-
-        Args:
-            single_writer: for a place that cannot keep writers apart: one at a time.
-        Raises:
-            StorageError: `storage-unsuitable`, such a place without `single_writer`.
-        """
-        try:
-            self._known_identity()
-        except NotFoundError:
-            make_store(self._storage, self._guards(), has_one_writer=single_writer)
-            self._known_identity()
-            return True
-        return False
-
     # writing -------------------------------------------------------------------------
 
     def log_artifact(
@@ -181,6 +140,7 @@ class Store(StoreUpkeep, StoreTables):
         tags: Sequence[str] | str | None = None,
         *,
         message: str | None = None,
+        run: str | None = None,
         on_progress: OnProgress | None = None,
     ) -> LoggedArtifact:
         """
@@ -197,6 +157,7 @@ class Store(StoreUpkeep, StoreTables):
             aliases: names to move onto the version, with those of the draft.
             tags: marks on it, with those of the draft.
             message: why this version was made.
+            run: `project/run id` of the run that makes it, noted in the log of the collection.
             on_progress: called at most 20 times a second.
         Raises:
             InvalidInputError: `type-mismatch`, `path-twice`, `path-invalid`,
@@ -217,14 +178,15 @@ class Store(StoreUpkeep, StoreTables):
             artifact = artifact_or_path
         else:
             artifact = draft_of_path(artifact_or_path, name, type)
-        return self._log(artifact, texts(aliases), texts(tags), message, on_progress)
+        labels = (texts(aliases), texts(tags))
+        return self._log(artifact, labels, message, run, on_progress)
 
     def _log(
         self,
         artifact: Artifact,
-        aliases: Sequence[str],
-        tags: Sequence[str],
+        labels: tuple[Sequence[str], Sequence[str]],
         message: str | None,
+        run: str | None,
         on_progress: OnProgress | None,
     ) -> LoggedArtifact:
         from artstore.transfer.push import push
@@ -233,7 +195,7 @@ class Store(StoreUpkeep, StoreTables):
         self.create()
         place = self._place()
         spec = artifact._push_spec(  # noqa: SLF001 - a draft and its store are one matter
-            self._settings, self._storage, place.store_id, (aliases, tags), message
+            self._settings, self._storage, place.store_id, labels, message=message, run=run
         )
         outcome = push(place, spec, on_progress=on_progress)
         if spec.kept is None:
@@ -426,17 +388,6 @@ class Store(StoreUpkeep, StoreTables):
 
     # inside --------------------------------------------------------------------------
 
-    def _known_identity(self) -> Identity:
-        if self._identity is None:
-            identity = read_identity(self._storage)
-            if identity.has_one_writer and not is_guarded_here(self.url):
-                self._storage = open_storage(self._settings.url, unguarded=True)
-            self._identity = identity
-        return self._identity
-
-    def _guards(self) -> GuardCache:
-        return GuardCache(self._settings.cache_dir, self._settings.url)
-
     def _place(self) -> StorePlace:
         forks.import_late(LATE_MODULES)
         generation = forks.generation()
@@ -449,9 +400,7 @@ class Store(StoreUpkeep, StoreTables):
     def _open_place(self) -> StorePlace:
         settings, store_id = self._settings, self.id
         cache = settings.cache_dir
-        storage = guarded(self._storage, self._known_identity(), self._guards())
-        if settings.limit_rate_bytes is not None:
-            storage = PacedStorage(storage, bytes_per_second=settings.limit_rate_bytes)
+        storage = self._guarded_storage()
         # A store in memory is of one process, and so is what is known of it.
         is_shared = not settings.url.startswith("memory:")
         replica = Replica(Replica.file_in(cache)) if is_shared else None
@@ -462,7 +411,7 @@ class Store(StoreUpkeep, StoreTables):
                 storage,
                 store_id=store_id,
                 replica=replica,
-                author=_author(),
+                author=author(),
             ),
             statcache=StatCache(host_file(cache)),
             cache_directory=cache,
@@ -474,7 +423,7 @@ class Store(StoreUpkeep, StoreTables):
         return Checkouts(self._settings.state_dir)
 
     def _writes_as(self) -> str:
-        return _author()
+        return author()
 
     def _logged(self, state: CollectionState, version: VersionState) -> LoggedArtifact:
         return LoggedArtifact(LoggedVersion(self._place, self._checkouts(), state, version))
@@ -525,15 +474,3 @@ def _info(state: CollectionState) -> CollectionInfo:
         updated="" if latest is None else latest.created,
         tags=() if latest is None else latest.tags,
     )
-
-
-@cache
-def _author() -> str:
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

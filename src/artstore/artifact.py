@@ -167,7 +167,9 @@ class Artifact(DraftBuilder, VersionReader):
         storage: Storage,
         store_id: str,
         labels: tuple[Sequence[str], Sequence[str]],
+        *,
         message: str | None,
+        run: str | None,
     ) -> PushSpec:
         """What a push of the draft is to do, with further aliases and tags."""
         from artstore.additions import kept_version, sources_of
@@ -188,6 +190,7 @@ class Artifact(DraftBuilder, VersionReader):
             aliases=tuple(names.check_alias(alias) for alias in aliases if alias != "latest"),
             tags=tuple(names.check_tag(tag) for tag in dict.fromkeys(tags)),
             kept=kept_version(origin),
+            run=run,
         )
 
     # what is said of it ----------------------------------------------------------------

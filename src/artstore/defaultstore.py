@@ -4,20 +4,16 @@ The store that the settings name, for calls that name none.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from artstore.api import Store
-from artstore.artifact import Artifact
-from artstore.logged import LoggedArtifact
 from artstore.settings import Settings, resolve
 
 if TYPE_CHECKING:
     from artstore.tables.query import Query
 
-__all__ = ["default_store", "log_artifact", "sql", "use_artifact"]
+__all__ = ["default_store", "sql", "store_of"]
 
 
 def default_store(project: str | None = None) -> Store:
@@ -29,33 +25,12 @@ def default_store(project: str | None = None) -> Store:
     Raises:
         InvalidInputError: `settings-invalid`, `storage-scheme`, `name-invalid`.
     """
-    return _opened(resolve(None, project))
+    return store_of(resolve(None, project))
 
 
-def log_artifact(
-    artifact_or_path: Artifact | str | os.PathLike[str],
-    name: str | None = None,
-    type: str | None = None,  # noqa: A002 - W&B's
-    aliases: Sequence[str] | str | None = None,
-    tags: Sequence[str] | str | None = None,
-) -> LoggedArtifact:
-    """
-    Log a draft, or a file, directory or URL, into the default store.
-
-    As `Store.log_artifact`, which see.
-    """
-    return default_store().log_artifact(artifact_or_path, name, type, aliases, tags)
-
-
-def use_artifact(
-    artifact_or_name: Artifact | str,
-    type: str | None = None,  # noqa: A002 - W&B's
-    aliases: Sequence[str] | str | None = None,
-) -> LoggedArtifact:
-    """
-    Find a version in the default store. As `Store.use_artifact`, which see.
-    """
-    return default_store().use_artifact(artifact_or_name, type, aliases)
+def store_of(settings: Settings) -> Store:
+    """The store of these settings: one for all who ask in this process."""
+    return _opened(settings)
 
 
 def sql(text: str) -> Query:

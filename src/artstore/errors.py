@@ -222,6 +222,19 @@ CODES: dict[str, str] = {
     "preview-too-large": "A preview of a file would have to read more than one may.",
     # Runs
     "run-not-found": "There is no run of that id in the project.",
+    "journal-damaged": "The journal of a run on this machine is not what was written.",
+    "journal-in-use": "The journal of a run is written by another process, or closed.",
+    "history-damaged": "A segment of a run's history is not what was written.",
+    "metric-invalid": "A metric is defined with a name, summary or goal that there is not.",
+    "config-invalid": "A config is made from what has no names, or holds what no config does.",
+    "config-value-changed": "A value of a config was to become another, without saying so.",
+    "config-key-unknown": "A config has no value of that name.",
+    "summary-key-unknown": "The summary of a run has no value of that name.",
+    "run-exists": "There is a run of that id, and it is not to be gone on with.",
+    "run-active": "Another process of this machine is writing that run.",
+    "run-finished": "The run has ended, and takes nothing more.",
+    "run-not-active": "No run is going on in this process.",
+    "run-ambiguous": "Several runs have that name, or ids that begin so.",
     "replica-unusable": "What this machine remembers of a store cannot be kept, even in memory.",
 }
 

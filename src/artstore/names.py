@@ -16,6 +16,7 @@ from artstore import limits
 from artstore.errors import InvalidInputError
 
 __all__ = [
+    "PLUMBING_TYPES",
     "VIEW_TYPE",
     "ArtifactName",
     "check_alias",
@@ -32,6 +33,9 @@ __all__ = [
 
 VIEW_TYPE: Final = "view"
 """The type of saved views of the page, which lists of artifacts leave out."""
+
+PLUMBING_TYPES: Final = frozenset([VIEW_TYPE, "run_table", "run_files"])
+"""Likewise the types of what runs keep for themselves: tables that a step logged, files."""
 
 _NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]*")
 _TAG = re.compile(r"[-\w]+( +[-\w]+)*")

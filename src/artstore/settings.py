@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,10 +23,12 @@ from artstore.errors import InvalidInputError
 from artstore.names import check_project_name
 
 __all__ = [
+    "ALERT_KEYS",
     "DEFAULT_ORIGIN",
     "PROJECT_FILE",
     "PROJECT_KEYS",
     "USER_KEYS",
+    "AlertSettings",
     "Settings",
     "parse_jobs",
     "parse_rate",
@@ -38,6 +41,8 @@ PROJECT_FILE: Final = "artstore.toml"
 PROJECT_KEYS: Final = ("url", "project", "ignore")
 """All that a file out of a cloned repository may decide."""
 USER_KEYS: Final = ("url", "project", "cache_dir", "cache_max")
+ALERT_KEYS: Final = ("webhook", "slack", "mail_command")
+"""What `[alerts]` of the user's own file may set: a cloned repository would tell itself."""
 DEFAULT_PROJECT: Final = "default"
 DEFAULT_ORIGIN: Final = "default"
 """The origin of what nobody has set."""
@@ -46,6 +51,26 @@ _JOBS_MAX: Final = 256
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kmgt]?)(i?)b?", re.IGNORECASE)
 # `file:/data` is a URL too; one letter and a colon would be a drive, as in storage.opener.
 _WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """
+    Where alerts of runs are sent to, beside being kept on the run.
+
+    Attributes:
+        webhook: a URL that gets them as JSON.
+        slack: a URL that takes what Slack's incoming webhooks take.
+        mail_command: a command line, run without a shell, the text on its standard
+            input; `{title}`, `{text}`, `{level}` and `{run}` in it are replaced.
+    """
+
+    webhook: str | None = field(default=None, repr=False)
+    slack: str | None = field(default=None, repr=False)
+    mail_command: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.webhook or self.slack or self.mail_command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +101,8 @@ class Settings:
     """Bytes a second to and from the store in all; no limit if None."""
     other_urls: tuple[str, ...] = ()
     """Stores that the places overruled by `url_origin` name: where else a name may be found."""
+    alerts: AlertSettings = AlertSettings()
+    """From the user's own file alone."""
 
 
 def resolve(
@@ -109,6 +136,7 @@ def resolve(
     own_file = user_file(environ)
     own = _read_toml(own_file)
     _check_user_file(own, own_file, warnings)
+    alerts = _alert_targets(own, own_file, warnings)
 
     base = project_file.parent if project_file else here
     url_places = (
@@ -152,6 +180,7 @@ def resolve(
         jobs=_environment_value(environ, "ARTSTORE_JOBS", parse_jobs),
         limit_rate_bytes=_environment_value(environ, "ARTSTORE_LIMIT_RATE", parse_rate),
         other_urls=tuple(dict.fromkeys(named for named in named_urls if named != found_url)),
+        alerts=alerts,
     )
 
 
@@ -311,9 +340,31 @@ def _check_user_file(values: Mapping[str, Any], file: Path, warnings: list[str])
     warnings.extend(
         f"{file} sets {key!r}, which this release does not know"
         for key in values
-        if key not in USER_KEYS
+        if key not in (*USER_KEYS, "alerts")
     )
     _check_texts(values, USER_KEYS, file)
+
+
+def _alert_targets(own: Mapping[str, Any], file: Path, warnings: list[str]) -> AlertSettings:
+    values = own.get("alerts", {})
+    if not isinstance(values, dict):
+        raise _unusable(file, 'must set alerts as a table: [alerts] and below it webhook = "..."')
+    warnings.extend(
+        f"{file} sets {key!r} of [alerts], which this release does not know"
+        for key in values
+        if key not in ALERT_KEYS
+    )
+    _check_texts(values, ALERT_KEYS, file)
+    for key in ("webhook", "slack"):
+        # Not shown: whoever knows the URL may write to the channel.
+        if not re.fullmatch(r"(?:https?://[^\s/]+\S*)?", values.get(key, "")):
+            raise _unusable(file, f"must set {key} of [alerts] to a URL with https:// or http://")
+    command = values.get("mail_command", "")
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        raise _unusable(file, f"sets a mail_command that cannot be split: {error}") from error
+    return AlertSettings(**{key: values[key] for key in ALERT_KEYS if values.get(key)})
 
 
 def _check_texts(values: Mapping[str, Any], keys: tuple[str, ...], file: Path) -> None:

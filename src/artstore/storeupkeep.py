@@ -23,6 +23,7 @@ from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 
 if TYPE_CHECKING:
+    from artstore.logged import LoggedArtifact
     from artstore.upkeep.check import CheckReport
     from artstore.upkeep.repair import RepairReport
     from artstore.upkeep.usage import UsageReport
@@ -189,10 +190,12 @@ class StoreUpkeep:
 
         return measure_usage(place.storage, place.catalog, is_meant)
 
-    def new_bytes(self, name: str) -> int:
+    def new_bytes(self, name: str | LoggedArtifact) -> int:
         """
         What a version brought into the store: chunks, fragments and lists that nobody had before.
 
+        Args:
+            name: of a version, or the version, which is then not looked for.
         Raises:
             NotFoundError: as `artifact`.
             DamagedDataError: its list of files cannot be read.
@@ -200,7 +203,10 @@ class StoreUpkeep:
         """
         from artstore.upkeep.usage import measure_new
 
-        _, version = self._resolve(name)
+        if isinstance(name, str):
+            _, version = self._resolve(name)
+        else:
+            version = name._logged().version  # noqa: SLF001 - a version and its store are one matter
         if version.source is not None:
             return 0
         place = self._place()

@@ -32,7 +32,7 @@ ISSUED = [
         "restore",
     ),
     *("verify", "check", "du", "cache", "config", "completion", "import", "demo", "table"),
-    "serve",
+    *("serve", "runs", "run"),
 ]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import artstore
 from tests.cli.conftest import Art
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -169,6 +170,18 @@ def test_diff_shows_added_removed_changed_and_renamed_with_sizes(art: Art, data:
     text = art("diff", "ds:v0", "ds:v1").out
     assert "train/a.txt > train/renamed.txt" in text
     assert text.endswith("1 added, 1 removed, 1 changed, 1 renamed\n")
+
+
+def test_the_size_of_a_reference_that_nobody_looked_at_is_unknown(art: Art, data: Path) -> None:
+    art("push", data, "ds")
+    store = artstore.open_store()
+    draft = store.artifact("ds:v0").new_draft()
+    draft.add_reference("http://127.0.0.1:9/x", "far.bin", checksum=False)
+    store.log_artifact(draft)
+    (change,) = art("diff", "ds:v0", "ds:v1", "--json").json["added"]
+    assert (change["size_bytes"], change["old_size_bytes"]) == (None, None)
+    assert "unknown  far.bin" in art("diff", "ds:v0", "ds:v1").out
+    assert "unknown  far.bin -> http" in art("ls", "ds:v1").out
 
 
 def test_aliases_move_and_tags_stay(art: Art, data: Path) -> None:

@@ -82,7 +82,7 @@ class Catalog:
         self._storage = storage
         self._store_id = store_id
         self._replica = replica
-        self._author = author
+        self.author = author
         self._lock = threading.Lock()
         self._followed: dict[str, FollowedLog[Fold]] = {}
 
@@ -263,7 +263,7 @@ class Catalog:
                 previous=state.head_digest,
                 write=clock.random_bytes(8).hex(),
                 time=now,
-                by=self._author,
+                by=self.author,
                 kinds=COLLECTION_KINDS,
             )
             others = log.append_or_read(self._storage, followed.prefix, n, data)

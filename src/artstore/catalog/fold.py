@@ -234,6 +234,11 @@ class Fold:
             if source is None
             else Source(source["project"], source["name"], source["version"]),
             draft=draft,
+            run=fields.get("run"),
+            inputs=tuple(
+                Source(one["project"], one["name"], one["version"])
+                for one in fields.get("inputs") or ()
+            ),
         )
         self._highest = number
         self._lost = 0

@@ -202,6 +202,17 @@ def _is_source(value: Any) -> bool:
     )
 
 
+def _is_sources(value: Any) -> bool:
+    return type(value) is list and all(map(_is_source, value))
+
+
+def _is_run(value: Any) -> bool:
+    if type(value) is not str:
+        return False
+    project, slash, run_id = value.partition("/")
+    return bool(slash) and _is_project(project) and _is_id(run_id)
+
+
 def _is_signature(value: Any) -> bool:
     return type(value) is str and value.isascii() and 0 < len(value) <= _SIGNATURE_MAX_CHARS
 
@@ -216,6 +227,8 @@ _VERSION_FIELDS: tuple[tuple[str, Rule], ...] = (
     ("entry_count", _is_count),
     ("aliases", _is_aliases),
     ("tags", _is_tags),
+    ("run", _optional(_is_run)),
+    ("inputs", _optional(_is_sources)),
 )
 _ONE_VERSION: tuple[tuple[str, Rule], ...] = (("version", _is_version),)
 _ONE_NAME: tuple[tuple[str, Rule], ...] = (("project", _is_project), ("name", _is_collection))

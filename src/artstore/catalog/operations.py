@@ -69,6 +69,8 @@ class PublishRequest:
         draft: the draft this finishes.
         follows: the version that must be the newest one, -1 for none; None: any may be.
         source: the version that this is a link to.
+        run: `project/run id` of the run that makes it.
+        inputs: versions that it names: by links, in joined tables, of queries.
     """
 
     type: str
@@ -85,6 +87,8 @@ class PublishRequest:
     draft: str | None = None
     follows: int | None = None
     source: Source | None = None
+    run: str | None = None
+    inputs: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,12 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
         raise LimitExceededError(
             f"{state.qualified_name} has used up its version numbers", code="limit-exceeded"
         )
+    fields = _version_fields(request, number)
+    kind = "publish" if request.source is None else "link"
+    return Write((kind, fields), Published(number), needs_content=True)
+
+
+def _version_fields(request: PublishRequest, number: int) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "version": number,
         "digest": request.digest,
@@ -281,10 +291,13 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
     }
     if request.draft is not None:
         fields["draft"] = request.draft
+    if request.run is not None:
+        fields["run"] = request.run
+    if request.inputs:
+        fields["inputs"] = [asdict(source) for source in request.inputs]
     if request.source is not None:
         fields["source"] = asdict(request.source)
-    kind = "publish" if request.source is None else "link"
-    return Write((kind, fields), Published(number), needs_content=True)
+    return fields
 
 
 def _check_follows(number: int, state: CollectionState) -> None:

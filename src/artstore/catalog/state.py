@@ -84,7 +84,11 @@ class LogWarning:
 
 @dataclass(frozen=True, slots=True)
 class VersionState:
-    """One version, live or deleted. `digest` and `push` are hex, `root` and `meta` are keys."""
+    """
+    One version, live or deleted.
+
+    `digest` and `push` are hex, `root` and `meta` are keys, `run` is `project/run id`.
+    """
 
     version: int
     digest: str
@@ -104,6 +108,8 @@ class VersionState:
     pins: tuple[Pin, ...] = ()
     source: Source | None = None
     draft: str | None = None
+    run: str | None = None
+    inputs: tuple[Source, ...] = ()
 
     @property
     def is_live(self) -> bool:

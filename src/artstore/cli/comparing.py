@@ -9,7 +9,7 @@ import click
 
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
-from artstore.cli.output import Output, format_bytes, printable
+from artstore.cli.output import Output, format_known_bytes, printable
 from artstore.cli.session import Session
 
 if TYPE_CHECKING:
@@ -76,11 +76,10 @@ def _lines(diff: Diff, output: Output) -> Iterator[str]:
 
 
 def _sizes(change: Change) -> str:
-    if change.old_size_bytes is None or change.size_bytes is None:
-        return format_bytes(change.size_bytes or change.old_size_bytes or 0)
-    if change.old_size_bytes == change.size_bytes:
-        return format_bytes(change.size_bytes)
-    return f"{format_bytes(change.old_size_bytes)} > {format_bytes(change.size_bytes)}"
+    old, new = map(format_known_bytes, (change.old_size_bytes, change.size_bytes))
+    if change.before is None or old == new:
+        return new
+    return old if change.after is None else f"{old} > {new}"
 
 
 def _path(change: Change) -> str:

@@ -9,16 +9,11 @@ import click
 
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
-from artstore.cli.output import count, format_bytes, printable, table
-from artstore.cli.records import (
-    collection_record,
-    entry_record,
-    version_name,
-    versions_record,
-)
+from artstore.cli.output import count, format_bytes, format_known_bytes, printable, table
 from artstore.cli.session import Session
 from artstore.errors import NotFoundError
-from artstore.names import VIEW_TYPE
+from artstore.names import PLUMBING_TYPES, VIEW_TYPE
+from artstore.records import collection_record, entry_record, listed_version, version_name
 from artstore.settings import DEFAULT_ORIGIN
 
 if TYPE_CHECKING:
@@ -33,7 +28,11 @@ __all__ = ["ls_command"]
 )
 @click.argument("prefix", metavar="[PREFIX]", required=False)
 @click.option(
-    "-a", "--all", "with_all", is_flag=True, help="List deleted versions and saved views too."
+    "-a",
+    "--all",
+    "with_all",
+    is_flag=True,
+    help="List deleted versions, saved views and what runs keep for themselves too.",
 )
 @shared_options
 @click.pass_obj
@@ -94,8 +93,9 @@ def _list_artifacts(session: Session, project: str, *, with_projects: bool, with
         if error.code != "store-not-found" or session.settings.url_origin != DEFAULT_ORIGIN:
             raise
         projects, found = [], []
-    listed = found if with_all else [info for info in found if info.type != VIEW_TYPE]
-    hidden_count, found = len(found) - len(listed), listed
+    listed = found if with_all else [info for info in found if info.type not in PLUMBING_TYPES]
+    hidden = [info.type for info in found if info.type in PLUMBING_TYPES and not with_all]
+    found = listed
     value: dict[str, Any] = {
         "kind": "artifacts",
         "project": project,
@@ -108,8 +108,12 @@ def _list_artifacts(session: Session, project: str, *, with_projects: bool, with
     others = [name for name in projects if name != project]
     if others:
         session.output.note(f"other projects: {', '.join(others)}")
-    if hidden_count:
-        session.output.note(f"{count(hidden_count, 'saved view')} left out; --all lists them")
+    if hidden:
+        view_count = hidden.count(VIEW_TYPE)
+        rest_count = len(hidden) - view_count
+        parts = [count(view_count, "saved view")] if view_count else []
+        parts += [f"{count(rest_count, 'artifact')} of runs"] if rest_count else []
+        session.output.note(f"{' and '.join(parts)} left out; --all lists them")
 
 
 def _artifact_lines(found: list[CollectionInfo], project: str) -> Iterator[str]:
@@ -149,7 +153,9 @@ def _list_versions(
         "kind": "versions",
         "project": project,
         "name": name.name,
-        "versions": [versions_record(state, latest) for state in shown],
+        "versions": [
+            {**listed_version(state, latest), "deleted": not state.is_live} for state in shown
+        ],
     }
     session.output.result(
         value,
@@ -186,10 +192,11 @@ def _list_entries(session: Session, store: Store, what: str, prefix: str) -> Non
         # A version may have millions of entries: nothing is kept, no column is measured.
         for entry in artifact.entries(prefix):
             totals["count"] += 1
-            totals["bytes"] += entry.size_bytes or 0
+            totals["bytes"] += entry.size_bytes
             record = entry_record(entry)
             path = printable(entry.path)
-            yield record, f"{format_bytes(entry.size_bytes or 0):>10}  {_shown(record, path)}", path
+            size = format_known_bytes(entry.size_bytes if entry.has_size else None)
+            yield record, f"{size:>10}  {_shown(record, path)}", path
 
     entries = items()
     head = {

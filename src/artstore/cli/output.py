@@ -149,6 +149,11 @@ def format_bytes(size_bytes: int) -> str:
     return f"{size / 1000:.1f} PB"
 
 
+def format_known_bytes(size_bytes: int | None) -> str:
+    """The same; `unknown` for None."""
+    return "unknown" if size_bytes is None else format_bytes(size_bytes)
+
+
 def format_seconds(seconds: float) -> str:
     """`0.42 s`, `12.3 s`, `3 min 05 s`."""
     if seconds < 10:

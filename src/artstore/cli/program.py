@@ -39,6 +39,10 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
     "Tables": {
         "table": Listed("table", "Show, query, join and compare the tables in versions."),
     },
+    "Runs": {
+        "runs": Listed("runlist", "List runs, chosen by config, summary and state."),
+        "run": Listed("running", "Show, compare, label, delete and repair runs."),
+    },
     "Versions": {
         "alias": Listed("labels", "Give or take aliases of a version."),
         "tag": Listed("labels", "Give or take tags of a version."),

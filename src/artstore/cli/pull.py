@@ -11,6 +11,7 @@ import click
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name, transfer_options
 from artstore.cli.output import count, format_bytes, format_seconds, printable
+from artstore.cli.runabove import tell_used
 from artstore.cli.session import Session
 from artstore.errors import ArtstoreError
 
@@ -94,6 +95,8 @@ def pull_command(
             error.context["correction"] = session.corrected("--into")
             error.hint = f"write: {error.context['correction']}"
         raise
+    if not dry_run:
+        tell_used(store, artifact, name)
     _report(session, artifact, result, link=link, dry_run=dry_run)
 
 

@@ -14,6 +14,7 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.metadata import parse_metadata
 from artstore.cli.options import complete_name, transfer_options
 from artstore.cli.output import count, format_bytes, format_seconds
+from artstore.cli.runabove import run_above, tell_logged
 from artstore.cli.session import Session
 from artstore.errors import InvalidInputError
 from artstore.names import parse_artifact_name
@@ -128,8 +129,14 @@ def push_command(
     store = session.open_store(project=parsed.project)
     with session.progress() as bar:
         logged = store.log_artifact(
-            artifact, aliases=aliases, tags=tags, message=message, on_progress=bar.on_progress
+            artifact,
+            aliases=aliases,
+            tags=tags,
+            message=message,
+            run=run_above(store),
+            on_progress=bar.on_progress,
         )
+    tell_logged(store, logged)
     _report(session, logged)
 
 
@@ -145,7 +152,7 @@ def _report(session: Session, logged: LoggedArtifact) -> None:
 
 
 def _record(logged: LoggedArtifact) -> dict[str, Any]:
-    from artstore.cli.records import version_record
+    from artstore.records import version_record
 
     summary = logged.push
     return version_record(logged) | {

@@ -87,6 +87,7 @@ def serve_command(  # noqa: PLR0917 - one parameter an option
     from artstore.web.serving import for_address, listen, serve
     from artstore.web.settings import ServeSettings
     from artstore.web.site import Site
+    from artstore.web.warming import warm_for_tables
 
     store = session.open_store()
     # Now, and not to the first visitor, it is said that there is none.
@@ -113,6 +114,7 @@ def serve_command(  # noqa: PLR0917 - one parameter an option
     # Whoever started it through a pipe waits for the address.
     sys.stdout.flush()
     session.output.note("Ctrl-C ends it")
+    warm_for_tables()
     if opens:
         import webbrowser
 

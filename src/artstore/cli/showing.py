@@ -12,9 +12,9 @@ import click
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.output import count, format_bytes, printable, table
-from artstore.cli.records import log_record, version_record
 from artstore.cli.session import Session
 from artstore.errors import LimitExceededError, NotFoundError
+from artstore.records import history_record, version_record
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -70,7 +70,7 @@ def log_command(session: Session, name: str) -> None:
     parsed = session.name(name)
     store = session.open_store()
     plain = f"{parsed.project}/{parsed.name}" if parsed.project else parsed.name
-    records = [log_record(record) for record in store.history(plain)]
+    records = [history_record(record) for record in store.history(plain)]
     records.sort(key=lambda record: record["number"], reverse=True)
     value = {
         "project": parsed.project or session.settings.project,

@@ -198,6 +198,8 @@ class _Push:
                 uses=transfer.uses(),
                 earlier_pushes=transfer.earlier_pushes(digest),
                 follows=self._followed(state),
+                run=spec.run,
+                inputs=transfer.inputs(),
             ),
         )
         outcome = committed.outcome

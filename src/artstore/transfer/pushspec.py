@@ -37,6 +37,7 @@ class PushSpec:
 
     Attributes:
         kept: what the version begins with, before `sources`.
+        run: `project/run id` of the run that makes it.
     """
 
     project: str
@@ -50,3 +51,4 @@ class PushSpec:
     tags: tuple[str, ...] = ()
     dedup: str = "project"
     kept: KeptVersion | None = None
+    run: str | None = None

@@ -18,7 +18,7 @@ from artstore import clock
 from artstore.catalog.catalog import Committed
 from artstore.catalog.fences import ContentUse, PushStart
 from artstore.catalog.operations import PublishRequest
-from artstore.catalog.state import VersionState
+from artstore.catalog.state import Source, VersionState
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.manifests.entry import FILE, LINK, TABLE, ArtifactHasher, Entry
@@ -33,6 +33,7 @@ from artstore.transfer.ingest import FreshChunk, Ingested, chunk_whole
 from artstore.transfer.intake import BytesRead, Intake, LargeRead, Reused, WholeRead
 from artstore.transfer.journal import Journal, Leftover, leftovers
 from artstore.transfer.known import KnownChunks, Parent, ParentCursor
+from artstore.transfer.namedinputs import NamedInputs
 from artstore.transfer.place import StorePlace
 from artstore.transfer.prepared import TableItem
 from artstore.transfer.progress import ProgressMeter
@@ -89,6 +90,7 @@ class Sending:
         self._linked_packs: set[bytes] = set()
         self._kept_packs: set[bytes] = set()
         self._noted = NotedFiles(spec.sources)
+        self._inputs = NamedInputs()
         self._tables = TableSending(place.packs, self.push_id, self._uploads.submit, self._parent)
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
         self._failed = True
@@ -178,6 +180,8 @@ class Sending:
     def _list(self, entry: Entry, folder: RefFolder | None = None) -> None:
         self.hasher.add(entry.path, entry.kind, entry.executable, entry.digest)
         self.manifest.add(entry, folder)
+        if entry.extra:
+            self._inputs.note(entry)
 
     def _list_entry(self, entry: Entry) -> None:
         if entry.extra.get("store", self._place.store_id) != self._place.store_id:
@@ -342,6 +346,10 @@ class Sending:
         self._uploads.submit(key, [segment])
         if cache is not None:
             remember_segment(cache, key, segment)
+
+    def inputs(self) -> tuple[Source, ...]:
+        """The versions that entries of this one name."""
+        return self._inputs.sources(self._spec.project, self._spec.name)
 
     def uses(self) -> ContentUse:
         """What this push made and what it relies on, for the check against gc."""

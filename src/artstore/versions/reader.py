@@ -19,7 +19,9 @@ from artstore.versions.entries import ArtifactEntry
 
 if TYPE_CHECKING:
     from artstore.artifact import Artifact
+    from artstore.catalog.state import Source
     from artstore.manifests.entry import Entry
+    from artstore.publicapi.publicrun import PublicRun
     from artstore.transfer.openfile import ArtifactFile
     from artstore.transfer.randomread import RangeReader
     from artstore.versions.version import LoggedVersion
@@ -126,6 +128,16 @@ class VersionReader:
         return self._logged().version.push
 
     @property
+    def inputs(self) -> tuple[Source, ...]:
+        """Versions that it names: by links, in joined tables, as sources of a query."""
+        return self._logged().version.inputs
+
+    @property
+    def made_by(self) -> str | None:
+        """`project/run id` of the run that made it, if one did."""
+        return self._logged().version.run
+
+    @property
     def url(self) -> str:
         """`art://project/name:v3`, which fsspec and `add_reference` take."""
         return f"art://{self.qualified_name}"
@@ -209,14 +221,25 @@ class VersionReader:
             return version.state.project, version.state.name, version.number
         return source.project, source.name, source.version
 
-    def logged_by(self) -> None:
-        """The run that logged it; None: no run is known."""
-        self._logged()
+    def logged_by(self) -> PublicRun | None:
+        """
+        The run that made it; None if none did, or none is known any more.
 
-    def used_by(self) -> list[Any]:
-        """The runs that used it; none is known."""
-        self._logged()
-        return []
+        Cost: one scan; one batch of reads if there is something new.
+        """
+        from artstore.publicapi.ofversions import run_that_made
+
+        return run_that_made(self._logged())
+
+    def used_by(self) -> list[PublicRun]:
+        """
+        The runs that used it, of all projects, the oldest first.
+
+        Cost: two scans for each project with runs, and what is new.
+        """
+        from artstore.publicapi.ofversions import runs_that_used
+
+        return runs_that_used(self._logged())
 
     # files ---------------------------------------------------------------------------
 
@@ -306,7 +329,7 @@ class VersionReader:
 
     def iter_bytes(self, path: str) -> Iterator[bytes]:
         """
-        The bytes of a file, piece by piece, each verified.
+        The bytes of a file, piece by piece, each verified; of a table those that a pull writes.
 
         Raises:
             NotFoundError: `entry-not-found`.
@@ -315,6 +338,11 @@ class VersionReader:
         """
         version = self._logged()
         entry = version.manifest().entry(path)
+        if entry.kind == TABLE:
+            from artstore.transfer.tablewriting import table_buffers
+
+            yield from map(bytes, table_buffers(entry, version.place))
+            return
         if entry.kind not in (FILE, LINK):
             raise InvalidInputError(
                 f"{path!r} is a {entry.kind}, not a file", code="entry-not-file", path=path

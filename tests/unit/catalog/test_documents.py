@@ -16,11 +16,13 @@ from artstore.catalog.format import (
     encode_entry,
 )
 from artstore.catalog.rollups import encode_rollup
+from artstore.catalog.runs.format import RUN_KINDS
 from artstore.catalog.state import CollectionState
 from tests.docs.pages import DOCS
 
 LOG, UPKEEP = DOCS / "format" / "log.md", DOCS / "format" / "upkeep.md"
-PAGES = [(LOG, "log", COLLECTION_KINDS), (UPKEEP, "upkeep", UPKEEP_KINDS)]
+RUN = DOCS / "format" / "run.md"
+PAGES = [(LOG, "log", COLLECTION_KINDS), (UPKEEP, "upkeep", UPKEEP_KINDS), (RUN, "run", RUN_KINDS)]
 
 
 def example(page, name: str) -> list[bytes]:

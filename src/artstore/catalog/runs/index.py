@@ -62,6 +62,10 @@ _WATCHED_SECONDS: Final = 24 * 3600.0
 _BATCH_COUNT: Final = 512
 _THREAD_COUNT: Final = 16
 _DIRECTIONS: Final = ("used", "logged", "linked")
+_MEMBER_COUNT: Final = 100
+"""Of one call of `json_extract`: SQLite takes 127 arguments at most."""
+_JSON_SINCE: Final = (3, 38, 0)
+"""The release of SQLite from which on it always can read JSON."""
 _MEMORY: Final = Path(":memory:")
 _FAILED: Final = object()
 _Answer = TypeVar("_Answer")
@@ -89,7 +93,7 @@ class RunIndex:
     def __init__(self, storage: Storage, store_id: str, file: Path | None, author: str) -> None:
         self._storage = storage
         self._store_id = store_id
-        self._author = author
+        self.author = author
         self._is_kept = file is not None
         self._database = HostDatabase(file or _MEMORY, _SCHEMA, _SCHEMA_NUMBER)
 
@@ -137,7 +141,7 @@ class RunIndex:
 
     def refresh_run(self, project: str, run_id: str) -> RunState:
         """One run as it is now. Cost: one scan; one batch of reads."""
-        state = RunLog(self._storage, project, run_id, self._author).refresh()
+        state = RunLog(self._storage, project, run_id, self.author).refresh()
         if state.exists:
             self._keep(project, [(run_id, state)])
         return state
@@ -188,7 +192,7 @@ class RunIndex:
             return
 
         def read(run_id: str) -> RunState:
-            return RunLog(self._storage, project, run_id, self._author).refresh()
+            return RunLog(self._storage, project, run_id, self.author).refresh()
 
         if len(runs) == 1:
             states: Iterable[RunState] = [read(runs[0])]
@@ -211,22 +215,64 @@ class RunIndex:
 
     # --- asking ---------------------------------------------------------------------------
 
-    def runs(self, project: str) -> list[Whole]:
+    def runs(self, project: str, *, only: Sequence[str] | None = None) -> list[Whole]:
         """
         Every run of a project without its uses, outputs, segments and environment, oldest first.
 
+        Args:
+            only: ids of the runs that are wanted; all if None.
         Cost: no request; about 10 us a run.
         """
 
         def load(db: sqlite3.Connection) -> list[Whole]:
-            rows = db.execute(
-                "SELECT facts FROM runs WHERE store = ? AND project = ?", (self._store_id, project)
-            ).fetchall()
+            query = "SELECT run, facts FROM runs WHERE store = ? AND project = ?"
+            values: list[str] = [self._store_id, project]
+            if only is not None and len(only) <= _BATCH_COUNT:
+                query += f" AND run IN ({','.join('?' * len(only))})"
+                values += only
+            wanted = None if only is None else set(only)
+            texts = [
+                facts
+                for run_id, facts in db.execute(query, values)
+                if wanted is None or run_id in wanted
+            ]
             # One parse for all: half the cost of one for each.
-            found: list[Whole] = json.loads(f"[{','.join(facts for (facts,) in rows)}]")
+            found: list[Whole] = json.loads(f"[{','.join(texts)}]")
             return found
 
         return sorted(self._ask(load), key=lambda whole: (whole["created"] or "", whole["run"]))
+
+    def members(self, project: str, wanted: Sequence[tuple[str, ...]]) -> list[list[Any]]:
+        """
+        Of every run of a project some members, in no order: far less is read than by `runs`.
+
+        Args:
+            wanted: at least two: `("name",)`, or `("config", "lr")` for one key of an object;
+                what a run has not is None.
+        Cost: no request; about 3 us a run, and 0.2 for each member.
+        """
+        paths = [_json_path(member) for member in wanted]
+        if None in paths or len(paths) > _MEMBER_COUNT or not _has_json():
+            return [[_member(whole, member) for member in wanted] for whole in self.runs(project)]
+
+        def load(db: sqlite3.Connection) -> list[list[Any]]:
+            query = (
+                f"SELECT json_extract(facts, {', '.join('?' * len(paths))}) "  # noqa: S608
+                "FROM runs WHERE store = ? AND project = ?"
+            )
+            rows = db.execute(query, (*paths, self._store_id, project)).fetchall()
+            found: list[list[Any]] = json.loads(f"[{','.join(text for (text,) in rows)}]")
+            return found
+
+        return self._ask(load)
+
+    def keys(self, project: str) -> dict[str, list[str]]:
+        """The keys that the config and the summary of any run have. Cost: as `runs`."""
+        found: dict[str, dict[str, None]] = {"config": {}, "summary": {}}
+        for whole in self.runs(project):
+            for name, known in found.items():
+                known.update(dict.fromkeys(whole[name]))
+        return {name: list(known) for name, known in found.items()}
 
     def run(self, project: str, run_id: str) -> RunState | None:
         """What is known of one run, None if nothing is. Cost: no request."""
@@ -345,6 +391,26 @@ def _keep(
     db.executemany("DELETE FROM edges WHERE store = ? AND project = ? AND run = ?", taken)
     db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     db.executemany("INSERT INTO edges VALUES (?, ?, ?, ?, ?, ?, ?)", edges)
+
+
+def _has_json() -> bool:
+    import sqlite3
+
+    return sqlite3.sqlite_version_info >= _JSON_SINCE
+
+
+def _json_path(member: tuple[str, ...]) -> str | None:
+    """The path of SQLite; None if it cannot name such a key, which is stored with escapes."""
+    if any('"' in part or "\\" in part or not part.isprintable() for part in member):
+        return None
+    return "$" + "".join(f'."{part}"' for part in member)
+
+
+def _member(whole: Whole, member: tuple[str, ...]) -> Any:
+    value: Any = whole
+    for part in member:
+        value = value.get(part) if type(value) is dict else None
+    return value
 
 
 def _watched_until(whole: Whole) -> float:

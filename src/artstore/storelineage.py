@@ -1,0 +1,121 @@
+"""
+Lineage of a store: where versions come from, what was made of them, what is stale.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from artstore import names as naming
+
+if TYPE_CHECKING:
+    from artstore.catalog.runs.index import RunIndex
+    from artstore.catalog.state import CollectionState, VersionState
+    from artstore.lineage.graph import Graph
+    from artstore.lineage.records import NodeName
+    from artstore.lineage.stale import StaleReport
+    from artstore.lineage.why import WhyReport
+    from artstore.lineagesource import StoreSource
+    from artstore.transfer.place import StorePlace
+
+__all__ = ["StoreLineage"]
+
+
+class StoreLineage:
+    """The part of `Store` that walks lineage."""
+
+    @property
+    def project(self) -> str:
+        """As `Store.project`."""
+        raise NotImplementedError
+
+    def _place(self) -> StorePlace:
+        raise NotImplementedError
+
+    def _run_index(self) -> RunIndex:
+        raise NotImplementedError
+
+    def _resolve(self, name: str) -> tuple[CollectionState, VersionState]:
+        raise NotImplementedError
+
+    def lineage(
+        self,
+        *names: str,
+        direction: Literal["up", "down", "both"] = "both",
+        depth: int | None = None,
+    ) -> Graph:
+        """
+        What versions and runs were made from, and what was made from them.
+
+        Args:
+            names: `[project/]name[:version]` of versions, `run:[project/]id` of runs.
+            direction: `up`: what they come from; `down`: what came from them.
+            depth: edges from them at the most; all if None.
+        Raises:
+            NotFoundError: `collection-not-found`, `version-not-found`, `run-not-found`, ...
+        Cost: one scan a project with runs; one scan a collection that is met; no content is read.
+        """
+        from artstore.lineage.graph import graph
+
+        roots = [self._node(name) for name in names]
+        return graph(self._lineage_source(), roots, direction=direction, depth=depth)
+
+    def why(self, name: str, path: str | None = None, *, depth: int = 8) -> WhyReport:
+        """
+        Which run made a version, or brought a file of it, with which code and inputs, and so on.
+
+        Args:
+            path: of an entry of the version.
+            depth: levels of inputs.
+        Raises:
+            NotFoundError: as `artifact`; `entry-not-found`.
+        Cost: as `lineage`; with a path, reads the lists of files of earlier versions.
+        """
+        from artstore.lineage.records import VersionName
+        from artstore.lineage.why import why
+
+        state, version = self._resolve(name)
+        root = VersionName(state.project, state.name, version.version)
+        return why(self._lineage_source(), root, path, depth=depth)
+
+    def stale(self, project: str | None = None, *, names: list[str] | None = None) -> StaleReport:
+        """
+        Versions whose inputs have a newer version, or were marked bad or deleted.
+
+        Args:
+            project: where to look; that of the store if None. `"*"` is every project.
+            names: only these versions.
+        Cost: one scan for each collection of the project and of its inputs.
+        """
+        from artstore.lineage.records import VersionName
+        from artstore.lineage.stale import stale
+
+        source = self._lineage_source()
+        if names is None:
+            wanted = None if project == "*" else project or self.project
+            return stale(source, project=wanted)
+        found = [self._resolve(name) for name in names]
+        return stale(source, roots=[VersionName(s.project, s.name, v.version) for s, v in found])
+
+    def _lineage_source(self) -> StoreSource:
+        from artstore.lineagesource import StoreSource
+
+        index = self._run_index()
+        for project in index.projects():
+            index.refresh(project)
+        return StoreSource(self._place(), index)
+
+    def _node(self, name: str) -> NodeName:
+        from artstore.lineage.records import RunName, VersionName
+
+        if name.startswith("run:"):
+            *before, run_id = name.removeprefix("run:").split("/")
+            project = naming.check_project_name(before[-1] if before else self.project)
+            self.run(f"{project}/{run_id}")
+            return RunName(project, run_id)
+        state, version = self._resolve(name)
+        return VersionName(state.project, state.name, version.version)
+
+    def run(self, name: str) -> object:
+        """As `Store.run`."""
+        raise NotImplementedError

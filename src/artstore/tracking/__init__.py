@@ -1,0 +1,1 @@
+"""Writing runs: what a program logs, captures and leaves to be repaired."""

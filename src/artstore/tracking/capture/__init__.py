@@ -1,0 +1,1 @@
+"""What is noted about the process, its code and its machine, without secrets."""

@@ -1,0 +1,167 @@
+"""`kill -9` of processes that write runs: at any moment, and at chosen ones within a step."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.faults.runprocesses import Host, end_of, go_on, sessions, steps, wait_for
+
+KILLED = -signal.SIGKILL
+
+LOGGING = """
+run = init(id="a", settings={"journal_seconds": 0.05, "store_seconds": 3600})
+for x in range(20):
+    run.log({"x": x})
+run._recording.recorder.flush()
+say("logged")
+sys.stdin.readline()
+"""
+
+GOING_ON = """
+with init(id="a", resume="must") as run:
+    assert run.resumed
+    for x in range(3):
+        run.log({"x": 100 + x})
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "host")
+
+
+def test_what_was_flushed_before_a_kill_is_brought_by_a_repair(host: Host) -> None:
+    process = host.start(LOGGING)
+    wait_for(process, "logged")
+    assert host.repair() == [], "its process is alive"
+    process.kill()
+    end_of(process, KILLED)
+    (repaired,) = host.repair()
+    assert (repaired.path, repaired.state, repaired.error) == ("p/a", "crashed", None)
+    run = host.stored("a")
+    assert run.state == "crashed"
+    assert steps(run) == [(x, x) for x in range(20)]
+    assert host.journals() == []
+    assert host.repair() == []
+
+
+def test_a_killed_run_is_gone_on_with(host: Host) -> None:
+    process = host.start(LOGGING)
+    wait_for(process, "logged")
+    process.kill()
+    end_of(process, KILLED)
+    host.run(GOING_ON)
+    run = host.stored("a")
+    assert run.state == "finished"
+    assert list(sessions(run)) == [("crashed", None), ("finished", 0)]
+    assert steps(run) == [*((x, x) for x in range(20)), *((20 + x, 100 + x) for x in range(3))]
+    assert run.summary["x"] == 102
+
+
+def test_the_next_run_repairs_what_another_left(host: Host) -> None:
+    process = host.start(LOGGING)
+    wait_for(process, "logged")
+    process.kill()
+    end_of(process, KILLED)
+    host.run(
+        """
+with init(id="b") as run:
+    for thread in threading.enumerate():
+        if thread.name == "artstore-repair":
+            thread.join()
+"""
+    )
+    assert host.stored("a").state == "crashed"
+    assert host.stored("b").state == "finished"
+
+
+def test_a_run_that_another_process_writes_is_not_gone_on_with(host: Host) -> None:
+    process = host.start(LOGGING)
+    wait_for(process, "logged")
+    out, _ = host.run(
+        """
+try:
+    init(id="a", resume="must")
+except art.StateError as error:
+    say(error.code)
+"""
+    )
+    assert out == "run-active\n"
+    go_on(process)
+    end_of(process)
+    assert host.stored("a").state == "finished"
+
+
+# A process that dies in the n-th create of its store, before or after it took effect.
+DYING = """
+from artstore.storage.local import LocalStorage
+count = 0
+create = LocalStorage.create
+def dying(self, key, data):
+    global count
+    if "runs/" in key or "activity/" in key:
+        count += 1
+        if count == int(sys.argv[1]) and sys.argv[2] == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+    create(self, key, data)
+    if count == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+LocalStorage.create = dying
+run = init(id="a", settings={"store_seconds": 3600}, config={"lr": 1})
+for part in range(3):
+    for x in range(5):
+        run.log({"x": 5 * part + x})
+    run._recording.recorder.flush()
+    say("ready")
+    with run._recording._uploading._turn:
+        run._recording._replayer.step(1)
+say("alive")
+run.finish()
+"""
+
+
+@pytest.mark.parametrize(
+    ("n", "when"), [(n, "after") for n in range(1, 7)] + [(3, "before"), (4, "before")]
+)
+def test_a_step_that_is_cut_short_says_nothing_twice(host: Host, n: int, when: str) -> None:
+    process = host.start(DYING, str(n), when)
+    _, err = process.communicate()
+    assert process.returncode in (KILLED, 0), err
+    host.repair()
+    assert host.journals() == []
+    run = host.stored("a")
+    count = 15 if process.returncode == 0 else len(steps(run))
+    assert count in (5, 10, 15)
+    assert steps(run) == [(x, x) for x in range(count)]
+    assert run.config == {"lr": 1}
+    assert run.summary["x"] == count - 1
+    assert run.state == ("finished" if process.returncode == 0 else "crashed")
+    assert len(run.whole["sessions"]) == 1
+    by_session = run.whole["segments"]["history"].values()
+    assert sum(segment["rows"] for segments in by_session for segment in segments) == count
+
+
+def test_files_that_a_killed_run_kept_are_stored_by_the_repair(host: Host) -> None:
+    process = host.start(
+        """
+run = init(id="a")
+Path(run.dir, "note").write_text("1")
+Path("model").write_text("2")
+run.save("model", policy="end")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    )
+    end_of(process, KILLED)
+    (repaired,) = host.repair()
+    assert (repaired.state, repaired.error) == ("crashed", None)
+    version = host.store().artifact("run-a-files")
+    assert {entry.path: version.read(entry.path) for entry in version.entries()} == {
+        "note": b"1",
+        "model": b"2",
+    }
+    (logged,) = host.stored("a").whole["logged"]
+    assert logged["artifact"] == "p/run-a-files"
+    assert host.journals() == []
