@@ -18,6 +18,7 @@ from artstore.catalog.runs.runlog import RunLog
 from artstore.runs.history import write_segment
 from artstore.runs.nonfinite import encoded
 from tests.cli.conftest import SOURCE, Art
+from tests.cli.test_json import check
 
 SESSION = "0123456789abcdef"
 NAN = float("nan")
@@ -27,7 +28,7 @@ def add_run(url: str, run_id: str, *, ended: bool = True, **changes: Any) -> Non
     """A run as the store would have it, with two rows and a line that it printed."""
     store = artstore.open_store(url, project="demo")
     store.create()
-    storage = store._guarded_storage()  # noqa: SLF001 - as a run stores what it has
+    storage = store._guarded_storage()
     rows = pa.table({"_step": [0, 1, 2], "_timestamp": [1.0, 2.0, 3.0], "loss": [1.0, NAN, 0.25]})
     segments = {}
     for kind, name, data in (
@@ -281,3 +282,23 @@ def test_what_runs_keep_for_themselves_is_left_out_of_lists(runs: Art, home: Pat
     assert names == ["plain"]
     assert "1 artifact of runs left out" in runs("ls").err
     assert len(runs("ls", "--all", "--json").json["artifacts"]) == 2
+
+
+def test_every_command_prints_the_keys_of_the_reference(killed: Art) -> None:
+    planned = killed("run", "repair", "--dry-run", "--json").json
+    check("run repair", planned)
+    check("run repair runs", planned["runs"][0])
+    listed = killed("runs", "--json").json
+    check("runs", listed)
+    for run in listed["runs"]:
+        check("runs runs", run)
+    check("run show", killed("run", "show", "aa11", "--json").json)
+    check("run history", killed("run", "history", "aa11", "--json").json)
+    check("run history", killed("run", "history", "aa11", "--json", "-o", "rows.csv").json)
+    check("run log", killed("run", "log", "aa11", "--json").json)
+    compared = killed("run", "compare", "aa11", "ab22", "--json").json
+    check("run compare", compared)
+    check("run compare each", compared["config"][0])
+    check("run tag", killed("run", "tag", "aa11", "x", "--json").json)
+    check("run rm", killed("run", "rm", "aa11", "--json").json)
+    check("run restore", killed("run", "restore", "aa11", "--json").json)

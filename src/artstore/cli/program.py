@@ -42,6 +42,9 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
     "Runs": {
         "runs": Listed("runlist", "List runs, chosen by config, summary and state."),
         "run": Listed("running", "Show, compare, label, delete and repair runs."),
+        "lineage": Listed("lineage", "Show what versions and runs came from, and went into."),
+        "why": Listed("lineage", "Show which run made a version, or brought a file of it."),
+        "stale": Listed("lineage", "List versions whose inputs are out of date or bad."),
     },
     "Versions": {
         "alias": Listed("labels", "Give or take aliases of a version."),

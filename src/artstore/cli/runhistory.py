@@ -17,8 +17,6 @@ from artstore.cli.runnames import RUN_METAVAR, complete_run, find_run
 from artstore.cli.session import Session
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from artstore.runs.storedrun import StoredRun
 
 __all__ = ["history_command"]
@@ -101,7 +99,7 @@ def _format(session: Session, format_name: str | None, file: Path | None) -> str
     return found
 
 
-def _head(run: StoredRun, rows: pa.Table, file: Path | None) -> dict[str, Any]:
+def _head(run: StoredRun, rows: Any, file: Path | None) -> dict[str, Any]:
     return {
         "project": run.project,
         "id": run.id,
@@ -111,7 +109,7 @@ def _head(run: StoredRun, rows: pa.Table, file: Path | None) -> dict[str, Any]:
     }
 
 
-def _print_json(session: Session, run: StoredRun, rows: pa.Table) -> None:
+def _print_json(session: Session, run: StoredRun, rows: Any) -> None:
     from artstore.runs.historytexts import json_rows
 
     # Quiet has no meaning here: the rows are what was asked for.
@@ -120,7 +118,7 @@ def _print_json(session: Session, run: StoredRun, rows: pa.Table) -> None:
     session.output.result_stream(_head(run, rows, None), "rows", items)
 
 
-def _print(session: Session, rows: pa.Table, chosen: str) -> None:
+def _print(session: Session, rows: Any, chosen: str) -> None:
     if chosen == "parquet":
         from artstore.runs.historytexts import parquet_bytes
 
@@ -137,20 +135,20 @@ def _print(session: Session, rows: pa.Table, chosen: str) -> None:
         session.output.note(tally)
 
 
-def _table_lines(rows: pa.Table) -> list[str]:
+def _table_lines(rows: Any) -> list[str]:
     from artstore.runs.historytexts import text_rows
 
     heads = list(rows.column_names)
     return list(table(heads, text_rows(rows))) if heads else []
 
 
-def _csv(rows: pa.Table) -> Iterable[str]:
+def _csv(rows: Any) -> Iterable[str]:
     from artstore.runs.historytexts import csv_lines
 
     return csv_lines(rows)
 
 
-def _write_file(session: Session, run: StoredRun, rows: pa.Table, chosen: str, file: Path) -> None:
+def _write_file(session: Session, run: StoredRun, rows: Any, chosen: str, file: Path) -> None:
     from artstore.runs.historytexts import parquet_bytes
 
     if chosen == "parquet":
@@ -163,7 +161,7 @@ def _write_file(session: Session, run: StoredRun, rows: pa.Table, chosen: str, f
     session.output.result(value, lines, names=[str(file)])
 
 
-def _texts(run: StoredRun, rows: pa.Table, chosen: str) -> Iterator[str]:
+def _texts(run: StoredRun, rows: Any, chosen: str) -> Iterator[str]:
     if chosen == "csv":
         yield from _csv(rows)
     elif chosen == "table":

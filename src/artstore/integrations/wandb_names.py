@@ -89,6 +89,8 @@ _INSTEAD: Final = {
     "Graph": "log a table or a picture instead",
     "launch": "launch is not part of artstore",
 }
+_MEANINGLESS: Final = frozenset(["anonymous", "magic", "tensorboard"])
+"""What libraries give `init` whoever asks for it; nobody needs to hear of it."""
 _ERRORS: Final = (
     "Error",
     "CommError",
@@ -186,7 +188,8 @@ def init(*given: Any, **named: Any) -> Any:
         values["settings"] = dict(vars(settings))
     known = set(artstore.init.__code__.co_varnames[: artstore.init.__code__.co_argcount])
     for name in sorted(set(values) - known):
-        del values[name]
+        if values.pop(name) is None or name in _MEANINGLESS:
+            continue
         termwarn(f"wandb.init({name}=...) means nothing here", repeat=False)
     return artstore.init(**values)
 

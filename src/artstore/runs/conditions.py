@@ -28,7 +28,7 @@ from artstore.tables.expressions.refusal import (
 )
 from artstore.tables.expressions.tree import Call, Constant, Field, Loop, Node, Path, Variable
 
-__all__ = ["ANY", "Resolve", "Term", "compiled_condition"]
+__all__ = ["ANY", "Resolve", "RunOperand", "compiled_condition"]
 
 ANY: Final = "any"
 """The kind of what may be of one kind in this run and of another in the next."""
@@ -40,7 +40,7 @@ Get = Callable[[Sequence[Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class RunOperand:
     """What computes a value, the kind of it as far as it is known, and where it stands."""
 
     get: Get
@@ -50,7 +50,7 @@ class Term:
     constant: Any = None
 
 
-Resolve = Callable[[Path], Term]
+Resolve = Callable[[Path], RunOperand]
 
 
 def compiled_condition(node: Node, resolve: Resolve) -> Callable[[Sequence[Any]], bool]:
@@ -80,7 +80,7 @@ class _Compiler:
         self._loops: list[tuple[str, list[Any]]] = []
         """The names in the loops around, and where each keeps the element that it is at."""
 
-    def term(self, node: Node, depth: int) -> Term:
+    def term(self, node: Node, depth: int) -> RunOperand:
         if depth > NESTED_COUNT:
             raise LimitRefusal(
                 node.position,
@@ -99,17 +99,17 @@ class _Compiler:
             return self._loop(node, depth)
         return self._call(node, depth)
 
-    def _variable(self, node: Variable) -> Term:
+    def _variable(self, node: Variable) -> RunOperand:
         for name, place in reversed(self._loops):
             if name == node.name:
-                return Term(lambda _, place=place: place[0], ANY, node.position)  # type: ignore[misc]
+                return RunOperand(lambda _, place=place: place[0], ANY, node.position)  # type: ignore[misc]
         raise Refusal(
             node.position,
             f"there is no variable {node.name!r}",
             hint=did_you_mean(node.name, [name for name, _ in self._loops]),
         )
 
-    def _loop(self, node: Loop, depth: int) -> Term:
+    def _loop(self, node: Loop, depth: int) -> RunOperand:
         if len(self._loops) >= _LOOP_COUNT:
             raise LimitRefusal(
                 node.position, f"more than {_LOOP_COUNT} loops in one another", limit=_LOOP_COUNT
@@ -137,9 +137,9 @@ class _Compiler:
                     found.append(element)
             return found
 
-        return Term(through, LIST, node.position)
+        return RunOperand(through, LIST, node.position)
 
-    def _call(self, node: Call, depth: int) -> Term:
+    def _call(self, node: Call, depth: int) -> RunOperand:
         operation = OPERATIONS[node.operation]
         kinds = _expected(operation, node)
         terms = [self.term(argument, depth + 1) for argument in node.arguments]
@@ -150,10 +150,10 @@ class _Compiler:
         function, kind = FUNCTIONS[node.operation]
         if kind == "merged":
             kind = _one_kind([terms[place] for place in _together(node.operation, terms)])
-        return Term(_applied(function, [term.get for term in terms]), kind, node.position)
+        return RunOperand(_applied(function, [term.get for term in terms]), kind, node.position)
 
 
-def field_of(term: Term, name: str, position: int) -> Term:
+def field_of(term: RunOperand, name: str, position: int) -> RunOperand:
     """
     A field of a value: of a struct, or of each struct in a list.
 
@@ -173,11 +173,11 @@ def field_of(term: Term, name: str, position: int) -> Term:
             return [of(one) if type(one) is dict else None for one in value]
         return None
 
-    return Term(lambda row: of(get(row)), ANY, term.position)
+    return RunOperand(lambda row: of(get(row)), ANY, term.position)
 
 
-def _constant(value: Any, position: int) -> Term:
-    return Term(lambda _: value, kind_of(value), position, is_written=True, constant=value)
+def _constant(value: Any, position: int) -> RunOperand:
+    return RunOperand(lambda _: value, kind_of(value), position, is_written=True, constant=value)
 
 
 def _applied(function: Callable[..., Any], gets: Sequence[Get]) -> Get:
@@ -202,7 +202,7 @@ def _expected(operation: Operation, node: Call) -> tuple[str, ...]:
     return kinds
 
 
-def _accepted(term: Term, wanted: str) -> Term:
+def _accepted(term: RunOperand, wanted: str) -> RunOperand:
     """The term as an argument of that kind; a value that turns out to be of another is null."""
     if wanted in ("any", "alike", "merged"):
         return term
@@ -228,10 +228,10 @@ def _accepted(term: Term, wanted: str) -> Term:
             return None
         return value
 
-    return Term(checked, term.kind, term.position, term.is_written, term.constant)
+    return RunOperand(checked, term.kind, term.position, term.is_written, term.constant)
 
 
-def _is_fraction(term: Term) -> bool:
+def _is_fraction(term: RunOperand) -> bool:
     return term.is_written and type(term.constant) is float
 
 
@@ -244,7 +244,7 @@ _COMPARING: Final = frozenset(
 _MERGING: Final = frozenset(["coalesce", "list"])
 
 
-def _compared(operation: str, terms: list[Term]) -> list[Term]:
+def _compared(operation: str, terms: list[RunOperand]) -> list[RunOperand]:
     """
     The terms, checked where their kinds are known; text that is written beside a time is one.
 
@@ -264,7 +264,7 @@ def _compared(operation: str, terms: list[Term]) -> list[Term]:
     return terms
 
 
-def _together(operation: str, terms: Sequence[Term]) -> Sequence[int]:
+def _together(operation: str, terms: Sequence[RunOperand]) -> Sequence[int]:
     """Which of the arguments meet: those must be of one kind."""
     if operation in _MERGING:
         return range(len(terms))
@@ -277,7 +277,7 @@ def _together(operation: str, terms: Sequence[Term]) -> Sequence[int]:
     return range(1 if is_of_elements else 0, len(terms))
 
 
-def _one_kind(terms: Sequence[Term], *, must: bool = False) -> str:
+def _one_kind(terms: Sequence[RunOperand], *, must: bool = False) -> str:
     """
     The kind that all terms have, `any` if that is not known, `null` if nothing is said.
 
@@ -300,14 +300,14 @@ def _one_kind(terms: Sequence[Term], *, must: bool = False) -> str:
     return known[0].kind if not any(term.kind == ANY for term in terms) else ANY
 
 
-def _as_time(term: Term) -> Term:
+def _as_time(term: RunOperand) -> RunOperand:
     if not term.is_written or term.kind != TEXT:
         return term
     found: dt.date = moment(term.constant, term.position)
     return _constant(found, term.position)
 
 
-def _pattern(node: Call, terms: Sequence[Term]) -> Term:
+def _pattern(node: Call, terms: Sequence[RunOperand]) -> RunOperand:
     text, pattern, *others = terms
     given = others[0].constant if others else None
     place = others[0].position if others else pattern.position
@@ -322,4 +322,4 @@ def _pattern(node: Call, terms: Sequence[Term]) -> Term:
         value = get(row)
         return None if value is None else test(value)
 
-    return Term(matched, BOOLEAN, node.position)
+    return RunOperand(matched, BOOLEAN, node.position)

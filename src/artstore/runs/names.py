@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from artstore import clock
 from artstore.catalog.runs.state import current_state, seconds_of
-from artstore.runs.conditions import ANY, Term, field_of
+from artstore.runs.conditions import ANY, RunOperand, field_of
 from artstore.runs.nonfinite import restored
 from artstore.tables.expressions.refusal import AMBIGUOUS, UNKNOWN, Refusal, did_you_mean
 from artstore.tables.expressions.tree import Call, Field, Loop, Node, Path
@@ -146,7 +146,7 @@ class RunNames:
         self._rows = rows
         self._known_keys = known_keys
 
-    def resolve(self, path: Path) -> Term:
+    def resolve(self, path: Path) -> RunOperand:
         """
         What computes the value of a path in a row.
 
@@ -168,7 +168,7 @@ class RunNames:
             return term
         return self._bare(path)
 
-    def _fact(self, fact: _Fact, position: int) -> Term:
+    def _fact(self, fact: _Fact, position: int) -> RunOperand:
         kind, members, make = fact
         places = [(member, self._places[member,]) for member in members]
 
@@ -177,10 +177,10 @@ class RunNames:
 
         if len(members) == 1 and kind in ("text", "list") and members[0] != "sessions":
             ((_, place),) = places
-            return Term(lambda row: row[place], kind, position)
-        return Term(get, kind, position)
+            return RunOperand(lambda row: row[place], kind, position)
+        return RunOperand(get, kind, position)
 
-    def _key(self, section: str, parts: Sequence[str], position: int) -> Term:
+    def _key(self, section: str, parts: Sequence[str], position: int) -> RunOperand:
         """The value behind a path: the shortest key first, since keys may have dots."""
         heads = [
             (self._places[section, ".".join(parts[:end])], tuple(parts[end:]))
@@ -205,9 +205,9 @@ class RunNames:
                     return found
             return None
 
-        return Term(get, ANY, position)
+        return RunOperand(get, ANY, position)
 
-    def _bare(self, path: Path) -> Term:
+    def _bare(self, path: Path) -> RunOperand:
         name = ".".join(path.parts)
         found = [section for section in ("config", "summary") if self._has(section, path.parts)]
         if not found:

@@ -337,7 +337,8 @@ def _strict(function: Callable[..., Any]) -> Callable[..., Any]:
             return None
         try:
             return function(*values)
-        except OverflowError:
+        except (OverflowError, ValueError):
+            # Also of whole numbers with more digits than Python writes out.
             return None
 
     return of

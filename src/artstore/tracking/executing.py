@@ -34,6 +34,8 @@ __all__ = ["Execution", "Output", "execute"]
 _READ_BYTES: Final = 1 << 16
 _DRAIN_SECONDS: Final = 5.0
 """What is waited for output after the command has ended: its own children may keep the pipe."""
+_BEGIN_SECONDS: Final = 5.0
+"""How long the command waits until the store knows of its run."""
 _GIT_WAIT_SECONDS: Final = 1.0
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _OF_SHELLS: Final = 128
@@ -139,6 +141,9 @@ class _Child:
     def watch(self) -> tuple[int, set[int]]:
         """Start it and wait for its end; its exit code, and the signals that came meanwhile."""
         self._note()
+        # Before the command can say otherwise, since what is said last counts. A store that is
+        # away must not keep it from running.
+        self._recording.store_within(_BEGIN_SECONDS)
         capture = self._look_at_code()
         received: set[int] = set()
         with subprocess.Popen(

@@ -133,6 +133,10 @@ class Recording:
         self._uploading.start()
         self._ticker.start()
 
+    def store_within(self, seconds: float) -> None:
+        """Bring what there is to the store, and wait so long for it, whatever comes of it."""
+        self._uploading.step_within(seconds)
+
     def handle_signals(self, on_preempt: Callable[[], None]) -> None:
         """Flush on SIGTERM, and let a second Ctrl-C end the waiting for the store."""
         from artstore.tracking.signals import Signals
@@ -211,7 +215,8 @@ class Recording:
         self._on_rows(rows)
 
     def _tell_end(self, run: Run, *, is_stored: bool) -> None:
-        if is_stored:
+        # The end of another session is not that of the run.
+        if is_stored and self.meta.is_primary:
             self._tell(f"run {run.name} ({run.path}) {run.state}")
             self._tell(run.shown_by())
 

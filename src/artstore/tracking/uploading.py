@@ -62,6 +62,18 @@ class Uploading:
         self._gives_up.set()
         self._is_over.set()
 
+    def step_within(self, seconds: float) -> None:
+        """Have a step made at once, in a thread, and wait so long for it, whatever comes of it."""
+
+        def step() -> None:
+            with suppress(ArtstoreError), self._turn:
+                self._before_step()
+                self._replayer.step(self._settings.store_seconds)
+
+        thread = threading.Thread(target=step, name="artstore-step", daemon=True)
+        thread.start()
+        thread.join(seconds)
+
     def preempt(self) -> None:
         """
         Everything to the store, as ended, without writing the history anew: there is no time.

@@ -176,7 +176,11 @@ def test_artifacts_types_and_collections_are_listed() -> None:
     assert [one.name for one in api.artifact_types("digits")] == ["dataset", "model"]
     assert [one.name for one in api.artifact_collections("digits", "model")] == ["net"]
     collection = api.artifact_collection("dataset", "digits/data")
-    assert (collection.type, collection.project, len(collection.versions())) == ("dataset", "digits", 2)
+    assert (collection.type, collection.project, len(collection.versions())) == (
+        "dataset",
+        "digits",
+        2,
+    )
     assert collection.created_at <= collection.updated_at
     assert api.artifact_exists("data:v1", "dataset")
     assert not api.artifact_exists("data:v1", "model")

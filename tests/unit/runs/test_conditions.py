@@ -21,7 +21,7 @@ from artstore import clock
 from artstore.catalog.runs.index import RunIndex
 from artstore.catalog.runs.runlog import RunLog
 from artstore.errors import ArtstoreError, InvalidInputError
-from artstore.runs.conditions import ANY, Term, compiled_condition
+from artstore.runs.conditions import ANY, RunOperand, compiled_condition
 from artstore.runs.nonfinite import encoded
 from artstore.runs.plainvalues import kind_of
 from artstore.runs.selecting import selected_ids, selected_runs
@@ -37,10 +37,10 @@ NOW = 1_893_000_000.0
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
 
-def resolve(path: Name) -> Term:
+def resolve(path: Name) -> RunOperand:
     kinds = {"i": "number", "j": "number", "x": "number", "s": "text", "t": "text", "b": "boolean"}
     name = path.parts[0]
-    return Term(lambda row: row[name], kinds.get(name, ANY), path.position)  # type: ignore[call-overload, no-any-return]
+    return RunOperand(lambda row: row[name], kinds.get(name, ANY), path.position)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def kept_by_tables(condition: Any, scope: Scope) -> list[bool]:
 def test_mongo_keeps_the_runs_that_tables_keep(scope: Scope, tree: dict[str, Any]) -> None:
     try:
         wanted = kept_by_tables(tree, scope)
-    except Exception:  # noqa: BLE001 - a whole number beyond 64 bits ends the query there
+    except Exception:
         assume(False)
         raise
     keeps = compiled_condition(mongo.read(rendered(tree)), resolve)
@@ -132,7 +132,7 @@ def test_sql_keeps_the_runs_that_tables_keep(scope: Scope, text: str) -> None:
 
     try:
         wanted = kept_by_tables(text, scope)
-    except Exception:  # noqa: BLE001 - kinds that do not fit, or a number beyond 64 bits
+    except Exception:
         assume(False)
         raise
     keeps = compiled_condition(sql.read(text), resolve)
@@ -314,7 +314,7 @@ def test_runs_are_given_whole_and_in_order(index: RunIndex) -> None:
 
 
 def test_deleted_runs_are_left_out(index: RunIndex) -> None:
-    log = RunLog(index._storage, "demo", "one", "me@here")  # noqa: SLF001 - the store beside it
+    log = RunLog(index._storage, "demo", "one", "me@here")
     log.refresh()
     with clock.use(FixedClock(NOW)):
         index.accept("demo", "one", log.append(lambda _: ("delete", {})))
