@@ -16,12 +16,13 @@ JOBS ?= 2
 DEMO := .venv-demo
 TEST := .venv-test
 SPARK := .venv-spark
+REPORTERS := .venv-reporters
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 # Neighbours stay together, so that what a file or a folder shares is made about
 # once; who has nothing left takes over half of what another still has.
 PYTEST := $(TEST)/bin/python -m pytest --numprocesses=$(JOBS) --dist=worksteal
 
-.PHONY: help demo test nightly lint format bench spark spark-run environment docs clean
+.PHONY: help demo test nightly lint format bench spark spark-run reporters environment docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +34,7 @@ help:
 	@echo 'make nightly  the property tests with many more examples, and the long tests'
 	@echo 'make bench    measure; results go to benchmarks/results/'
 	@echo 'make spark    read a table in Spark, which needs Java; downloads 500 MB'
+	@echo 'make reporters  libraries that report to W&B, here; downloads 500 MB'
 	@echo 'make clean    remove what make made'
 
 demo: $(DEMO)/made
@@ -68,6 +70,10 @@ spark:
 spark-run: $(SPARK)/made
 	$(SPARK)/bin/python tests/spark/reading.py $(ARGS)
 
+# Training libraries that report to W&B, below `art run exec --as-wandb`: too large for the rest.
+reporters: $(REPORTERS)/made
+	$(REPORTERS)/bin/python -m pytest tests/integrations/test_as_wandb.py $(ARGS)
+
 # What `make test` runs in, without running it.
 environment: $(TEST)/made
 
@@ -79,6 +85,10 @@ $(TEST)/made: pyproject.toml
 
 $(SPARK)/made: pyproject.toml
 	$(call make_environment,$(SPARK),.[spark])
+
+$(REPORTERS)/made: pyproject.toml
+	$(call make_environment,$(REPORTERS),.[test])
+	$(REPORTERS)/bin/python $(PIP_INSTALL) torch transformers accelerate lightning keras
 
 # $(1) the directory, $(2) what pip installs. Editable: a change of the source
 # needs no new environment.
@@ -92,4 +102,4 @@ define make_environment
 endef
 
 clean:
-	rm -rf $(DEMO) $(TEST) $(SPARK) .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(DEMO) $(TEST) $(SPARK) $(REPORTERS) .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -2,8 +2,9 @@
 Benchmarks of logging: `python -m benchmarks.run_log --help`.
 
 Each job is a process of its own. `ours` and the peers that are installed log the same five
-scalars, call by call; `million` logs a million rows of ten metrics, closes the journal (reads it
-whole and makes one Parquet file) and reads that back as Arrow. Jobs take turns, `--runs` times.
+scalars, call by call; `empty` begins a run and ends it; `million` logs a million rows of ten
+metrics, finishes (the history is written into a local store) and reads that back as Arrow. Ours
+are runs as `artstore.init` gives them, with all that they capture. Jobs take turns, `--runs` times.
 Each process also times a loop of plain Python, five million additions, before its work and behind
 it: where that is slow, the machine was busy.
 """
@@ -31,6 +32,7 @@ JOBS: dict[str, Callable[[Path, float], dict[str, float]]] = {}
 
 TARGETS = {
     "ours": {"median_us": 8.0, "p99_us": 30.0},
+    "empty": {"both_seconds": 0.08},
     "million": {"log_seconds": 12.0, "close_seconds": 2.0, "read_seconds": 0.3},
 }
 FULL_CALLS = 100_000
@@ -47,34 +49,56 @@ def job(
 
 
 @job
-def ours(place: Path, scale: float) -> dict[str, float]:
-    from artstore.tracking.journal import JournalWriter
-    from artstore.tracking.recorder import Recorder
-
-    recorder = Recorder(JournalWriter(place))
-    told = timed(lambda row, _: recorder.log(row), int(FULL_CALLS * scale))
+def ours(_: Path, scale: float) -> dict[str, float]:
     began = time.perf_counter()
-    recorder.close()
-    return told | {"close_seconds": time.perf_counter() - began}
+    import artstore as art
+
+    imported = time.perf_counter()
+    run = art.init(project="bench")
+    begun = time.perf_counter()
+    told = timed(lambda row, _: run.log(row), int(FULL_CALLS * scale))
+    ending = time.perf_counter()
+    run.finish()
+    return told | {
+        "import_seconds": imported - began,
+        "init_seconds": begun - imported,
+        "close_seconds": time.perf_counter() - ending,
+    }
 
 
 @job
-def million(place: Path, scale: float) -> dict[str, float]:
+def empty(_: Path, __: float) -> dict[str, float]:
+    """A run in which nothing is logged, in a process that imports what it needs."""
+    import artstore as art
+
+    began = time.perf_counter()
+    run = art.init(project="bench")
+    begun = time.perf_counter()
+    run.finish()
+    ended = time.perf_counter()
+    return {
+        "init_seconds": begun - began,
+        "finish_seconds": ended - begun,
+        "both_seconds": ended - began,
+    }
+
+
+@job
+def million(_: Path, scale: float) -> dict[str, float]:
+    import artstore as art
     from artstore.runs import history
-    from artstore.tracking.journal import JournalReader, JournalWriter
-    from artstore.tracking.recorder import Recorder
 
     # As in a program that trains: these are there already.
     history.write_segment(history.build([]))
     count = int(MILLION * scale)
-    recorder = Recorder(JournalWriter(place))
+    run = art.init(project="bench")
     cpu, began = [time.process_time()], time.perf_counter()
     value = 0.5
     for _ in range(count):
         # Noise: numbers that repeat would compress to nothing.
         value = 3.9 * value * (1.0 - value)
         other = value * 0.1
-        recorder.log(
+        run.log(
             {
                 "loss": value,
                 "accuracy": other,
@@ -90,17 +114,18 @@ def million(place: Path, scale: float) -> dict[str, float]:
         )
     logged = time.perf_counter()
     cpu.append(time.process_time())
-    recorder.close()
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    journal = JournalReader(place / "journal.log")
-    payloads = [payload for _, kind, payload in journal.blocks() if kind == "rows"]
-    segment = history.write_segment(history.build(payloads))
+    run.finish()
     closed = time.perf_counter()
     cpu.append(time.process_time())
-    (place / "history.parquet").write_bytes(segment)
-    del payloads
+    stored = art.open_store().run(run.path)
+    segment_bytes = sum(
+        segment["bytes"]
+        for segments in stored.whole["segments"]["history"].values()
+        for segment in segments
+    )
     cpu_again, again = time.process_time(), time.perf_counter()
-    table = history.read_segments([place / "history.parquet"])
+    table = stored.history_table()
     read = time.perf_counter()
     cpu_read = time.process_time() - cpu_again
     assert table.shape == (count, 12)
@@ -111,8 +136,7 @@ def million(place: Path, scale: float) -> dict[str, float]:
         "log_cpu_seconds": cpu[1] - cpu[0],
         "close_cpu_seconds": cpu[2] - cpu[1],
         "read_cpu_seconds": cpu_read,
-        "journal_bytes": journal.end_offset,
-        "segment_bytes": len(segment),
+        "segment_bytes": segment_bytes,
         "peak_bytes_while_logging": peak_bytes,
     }
 
@@ -239,7 +263,7 @@ def _run(name: str, place: Path, scale: float) -> dict[str, float]:
     place.mkdir(parents=True, exist_ok=True)
     answer = place / "answer.json"
     words = ["--rows", name, "--work", str(place), "--scale", str(scale), "--answer", str(answer)]
-    environment = {**os.environ, "HOME": str(place)}
+    environment = {**os.environ, "HOME": str(place), "ARTSTORE_SILENT": "1"}
     argv = [sys.executable, "-m", "benchmarks.run_log", *words]
     sample = measure(Command(argv, Path.cwd(), environment))
     return {**json.loads(answer.read_text("utf-8")), "process_seconds": sample.seconds}

@@ -127,12 +127,10 @@ def connection_of(settings: Settings) -> StoreConnection:
 def author() -> str:
     """`user@host`, which every log entry names."""
     import getpass
-    import socket
+    import os
 
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
-        import os
-
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    return f"{user}@{os.uname().nodename}"

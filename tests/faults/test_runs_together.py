@@ -116,7 +116,14 @@ with art.init(config={"lr": 1}) as run:
 """,
         "utf-8",
     )
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "4",
+    ]
     subprocess.run(
         [*command, str(script)], cwd=host.directory, env=host.environ, check=True, timeout=120
     )

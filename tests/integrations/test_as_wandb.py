@@ -172,6 +172,37 @@ def test_the_flow_of_the_demo_notebooks_runs_unchanged() -> None:
     assert {"bdd_raw_data_50", "bdd_train", "bdd_test", "resnet", "test_results"} <= used
 
 
+NAMES = """
+import importlib.metadata, importlib.util
+import wandb, wandb.env, wandb.util
+from wandb import Artifact, data_types
+from wandb.apis.public import Api
+from wandb.errors import CommError, UsageError
+from wandb.errors.term import termlog
+from wandb.sdk.data_types import Image
+from wandb.sdk.lib import RunDisabled
+from wandb.sdk.lib.config_util import ConfigError
+from wandb.sdk.wandb_run import Run
+from wandb.wandb_run import Run as Again
+
+assert Run is Again and data_types.Table is wandb.Table
+assert importlib.metadata.version("wandb") == wandb.__version__
+assert importlib.util.find_spec("wandb.sdk") is not None
+assert len(wandb.util.generate_id()) == 8
+assert wandb.run is None and "init" in dir(wandb)
+run = wandb.init(project="a project of W&B's", resume="allow")
+assert isinstance(run, Run) and not isinstance(run, RunDisabled)
+for module, name in ((wandb, "nothing"), (wandb.sdk, "nothing"), (wandb.util, "nothing")):
+    assert not hasattr(module, name)
+run.finish()
+"""
+
+
+def test_what_libraries_import_from_wandb_is_there() -> None:
+    run, _ = as_wandb(NAMES)
+    assert run.state == "finished"
+
+
 TRANSFORMERS = """
 import os, torch
 os.environ.update(WANDB_LOG_MODEL="checkpoint", WANDB_WATCH="all")
@@ -232,7 +263,7 @@ model.fit(np.zeros((8, 2)), np.zeros((8, 1)), epochs=2, verbose=0, callbacks=cal
     ],
 )
 def test_a_library_that_reports_to_wandb_reports_here(needs: str, script: str, metric: str) -> None:
-    # They are too large for the extra `test`; `make test-wandb-libraries` installs them.
+    # They are too large for the extra `test`; `make reporters` installs them.
     if importlib.util.find_spec(needs) is None or importlib.util.find_spec("torch") is None:
         pytest.skip(f"{needs} is not installed")
     run, _ = as_wandb(script)

@@ -27,7 +27,6 @@ _OURS: Final = frozenset(
     [
         "AlertLevel",
         "Api",
-        "Artifact",
         "Audio",
         "Bokeh",
         "Classes",
@@ -103,6 +102,20 @@ _told: set[str] = set()
 
 class RunDisabled:
     """What W&B gave for a run that is disabled; none is one here."""
+
+
+class Artifact(artstore.Artifact):
+    """A draft whose metadata may have numbers as names, `{0: "cat"}`: they become text."""
+
+    def __init__(
+        self,
+        name: str,
+        type: str | None = None,  # noqa: A002 - W&B's
+        description: str | None = None,
+        metadata: Any = None,
+        **given: Any,
+    ) -> None:
+        super().__init__(name, type, description, _with_text_names(metadata), **given)
 
 
 class Settings:
@@ -230,6 +243,7 @@ def _own() -> Mapping[str, Any]:
 
     errors = dict.fromkeys(_ERRORS, ArtstoreError)
     return {
+        "Artifact": Artifact,
         "init": init,
         "Settings": Settings,
         "termlog": termlog,
@@ -237,9 +251,18 @@ def _own() -> Mapping[str, Any]:
         "termerror": termerror,
         "plot_table": wandb_plots.plot_table,
         "_attach": _attach,
-        "data_types": sys.modules.get("wandb.data_types"),
         **errors,
     }
+
+
+def _with_text_names(value: Any) -> Any:
+    """As JSON that Python writes has them."""
+    if isinstance(value, Mapping):
+        return {
+            str(name) if isinstance(name, (int, float)) else name: _with_text_names(one)
+            for name, one in value.items()
+        }
+    return value
 
 
 def _chosen(values: Mapping[str, Any], where: str) -> Callable[[str], Any]:

@@ -33,6 +33,8 @@ __all__ = ["ANY", "Resolve", "RunOperand", "compiled_condition"]
 ANY: Final = "any"
 """The kind of what may be of one kind in this run and of another in the next."""
 _LOOP_COUNT: Final = 3
+_PLACES: Final = {"part": ((1, 2**31), (0, 2**31)), "round": ((0, 21),)}
+"""Bounds of the numbers that are written out behind the first argument; the last is beyond."""
 _PATTERNS: Final = frozenset(["like", "like_any_case", "regex"])
 
 Get = Callable[[Sequence[Any]], Any]
@@ -144,6 +146,7 @@ class _Compiler:
         kinds = _expected(operation, node)
         terms = [self.term(argument, depth + 1) for argument in node.arguments]
         terms = [_accepted(term, kind) for term, kind in zip(terms, kinds, strict=True)]
+        _check_places(node.operation, terms)
         if node.operation in _PATTERNS:
             return _pattern(node, terms)
         terms = _compared(node.operation, terms)
@@ -229,6 +232,13 @@ def _accepted(term: RunOperand, wanted: str) -> RunOperand:
         return value
 
     return RunOperand(checked, term.kind, term.position, term.is_written, term.constant)
+
+
+def _check_places(operation: str, terms: Sequence[RunOperand]) -> None:
+    for term, (least, beyond) in zip(terms[1:], _PLACES.get(operation, ()), strict=False):
+        if not least <= term.constant < beyond:
+            most = f" to {beyond - 1}" if operation == "round" else " on"
+            raise Refusal(term.position, f"a number from {least}{most} is wanted here")
 
 
 def _is_fraction(term: RunOperand) -> bool:

@@ -191,7 +191,8 @@ class LocalStorage:
         return self._scan(f"{directory}/" if directory else "", start, after)
 
     def _scan(self, directory: str, start: str, after: str) -> Iterator[KeyInfo]:
-        for name, is_directory in self._list(directory, start):
+        rest = after[len(directory) :] if after.startswith(directory) else ""
+        for name, is_directory in self._list(directory, start, rest):
             key = f"{directory}{name}"
             if is_directory:
                 # All keys below share `key/`; none sorts after `after` if that is past them.
@@ -212,11 +213,36 @@ class LocalStorage:
         check_prefix(prefix)
         for name, is_directory in sorted(self._list(prefix, "")):
             # A crash may leave a directory without a key in it.
-            if not is_directory or any(True for _ in self._scan(f"{prefix}{name}/", "", "")):
+            if not is_directory or self._has_key(f"{prefix}{name}/"):
                 yield name
 
-    def _list(self, directory: str, start: str) -> list[tuple[str, bool]]:
-        """Names in `directory` that can be of keys, in the order of whole keys."""
+    def _has_key(self, directory: str) -> bool:
+        """Whether there is a key below; looks no further than the first."""
+        if _is_temporary(directory):
+            return False
+        below = []
+        try:
+            with os.scandir(self._path(directory)) as entries:
+                for entry in entries:
+                    if not _is_key_part(entry.name):
+                        continue
+                    if entry.is_dir():
+                        below.append(f"{directory}{entry.name}/")
+                    elif entry.is_file():
+                        return True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise self._translate(error, f"list {directory}") from error
+        return any(map(self._has_key, below))
+
+    def _list(self, directory: str, start: str, after: str = "") -> list[tuple[str, bool]]:
+        """
+        Names in `directory` that can be of keys, in the order of whole keys.
+
+        Args:
+            after: what is not after it in `directory`, nor above it, may be left out.
+        """
         found: list[tuple[str, bool]] = []
         if _is_temporary(directory):
             return found
@@ -224,6 +250,11 @@ class LocalStorage:
             with os.scandir(self._path(directory)) as entries:
                 for entry in entries:
                     name = entry.name
+                    # Cheap first: a log is listed for what came after its thousands of entries.
+                    if name <= after and not (
+                        (below := f"{name}/") > after or after.startswith(below)
+                    ):
+                        continue
                     if name.startswith(start) and _is_key_part(name):
                         is_directory = entry.is_dir()
                         if is_directory or entry.is_file():

@@ -5,7 +5,6 @@ All that records one run in this process: journal, upload, console, machine, cod
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -240,7 +239,10 @@ def remove_session(directory: Path) -> None:
     """Remove what the store has by now; the program's own files stay."""
     forget_session(directory)
     for name in (INBOX, MEDIA):
-        shutil.rmtree(directory / name, ignore_errors=True)
+        if (directory / name).exists():
+            import shutil
+
+            shutil.rmtree(directory / name, ignore_errors=True)
     with suppress(OSError):
         for file in directory.iterdir():
             if file.is_file():

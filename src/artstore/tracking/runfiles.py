@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import glob
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -146,6 +145,8 @@ class RunFiles:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.unlink(missing_ok=True)
         if policy == "now":
+            import shutil
+
             shutil.copy2(file, target)
         else:
             # What it is in the end counts.

@@ -218,7 +218,7 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
             f"metadata has {len(metadata)} names, at most {_METADATA_KEYS_MAX} are kept",
             code="value-invalid",
         )
-    plain = {_key(name): _plain(value) for name, value in metadata.items()}
+    plain = {name: _plain(value) for name, value in metadata.items()}
     checked: dict[str, Any] = canonical.decode(
         canonical.encode(plain, what="metadata"), what="metadata"
     )
@@ -231,19 +231,12 @@ def _plain(value: Any, levels: int = 100) -> Any:
     if isinstance(value, (str, int, type(None))) or not levels:
         return value
     if isinstance(value, Mapping):
-        return {_key(name): _plain(item, levels - 1) for name, item in value.items()}
+        return {name: _plain(item, levels - 1) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item, levels - 1) for item in value]
     # Arrays, tensors and their numbers, without knowing their libraries.
     to_list = getattr(value, "tolist", None)
     return _plain(to_list(), levels - 1) if callable(to_list) else value
-
-
-def _key(name: Any) -> Any:
-    """Numbers as names become text, as in all JSON that Python writes: `{0: "cat"}`."""
-    if isinstance(name, bool) or name is None:
-        return {True: "true", False: "false", None: "null"}[name]
-    return str(name) if isinstance(name, (int, float)) else name
 
 
 def _seconds_of(ttl: timedelta | ArtifactTTL | None) -> int | None:

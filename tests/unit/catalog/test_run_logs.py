@@ -66,6 +66,21 @@ def test_what_is_written_is_read_by_another() -> None:
     assert current_state(found.whole, 0.0) == "running"
 
 
+def test_sessions_of_one_second_stand_in_the_order_of_their_first_entries() -> None:
+    first, second = "f" * 16, "0" * 16
+    state = write(
+        opened(MemoryStorage()),
+        start(first),
+        end(first, state="preempted"),
+        start(second),
+        end(second),
+        # What another machine brings later of the first one.
+        end(first, state="preempted"),
+    )
+    assert [session["id"] for session in state.whole["sessions"]] == [first, second]
+    assert current_state(state.whole, 0.0) == "finished"
+
+
 def test_the_end_states_the_whole() -> None:
     storage = MemoryStorage()
     log = opened(storage)

@@ -279,6 +279,8 @@ def test_what_is_missing_is_last_whichever_way(
         ("name LIKE name", "expression-type-invalid", 10),
         ("{$frob: 1}", "expression-invalid", 1),
         ("sum(lr) > 1", "expression-invalid", 0),
+        ("substr(name, 0) = 'x'", "expression-invalid", 13),
+        ("round(lr, 21) = 1", "expression-invalid", 10),
     ],
 )
 def test_what_cannot_be_asked_is_told_with_its_place(

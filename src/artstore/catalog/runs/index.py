@@ -128,7 +128,6 @@ class RunIndex:
         for marker in activity.read_markers(self._storage, project, since):
             newest[marker.run_id] = max(marker.n, newest.get(marker.run_id, -1))
             marked[marker.run_id] = marker.seconds
-            seen = max(seen, marker.seconds)
         known = self._known(project)
         wanted = {run: n for run, n in newest.items() if n > known.get(run, (-1, 0.0))[0]}
         watched = [run for run, (_, until) in known.items() if until > now and run not in wanted]
@@ -136,7 +135,7 @@ class RunIndex:
         self._read_watched(project, watched, known)
         # What was announced and is not there yet is looked at again, for a day.
         waiting = [seconds for seconds in pending if now - seconds < _PENDING_SECONDS]
-        seen = min([seen, now + _SKEW_SECONDS, *waiting])
+        seen = min([now, *waiting])
         self._set_marks(project, seen, now if is_whole_listing else listed)
 
     def refresh_run(self, project: str, run_id: str) -> RunState:

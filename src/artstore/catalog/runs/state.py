@@ -158,12 +158,10 @@ def _is_session(value: Any) -> bool:
 def _sessions(before: list[Any], entry: LogEntry) -> list[Any]:
     fields = entry.fields
     found = {"id": fields["session"], "ended": None, "state": None, "exit_code": None}
-    rest = []
-    for session in before:
-        if session.get("id") == fields["session"]:
-            found = {**session}
-        else:
-            rest.append(session)
+    known = [session.get("id") for session in before]
+    at = known.index(fields["session"]) if fields["session"] in known else len(before)
+    if at < len(before):
+        found = {**before[at]}
     if entry.kind != "update":
         found |= {"is_primary": fields["is_primary"], "started": fields["started"]}
     if entry.kind == "end":
@@ -173,8 +171,10 @@ def _sessions(before: list[Any], entry: LogEntry) -> list[Any]:
     for name in ("host", "user", "rank"):
         if name in fields:
             found[name] = fields[name]
-    # In the order in which they began: the last one is the run's present.
-    return sorted([*rest, found], key=lambda one: (str(one.get("started")), str(one["id"])))
+    # In the order in which they began, those of one second in the order in which they were first
+    # heard of: the last one is the run's present.
+    after = [*before[:at], found, *before[at + 1 :]]
+    return sorted(after, key=lambda one: str(one.get("started")))
 
 
 def _segments(before: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
