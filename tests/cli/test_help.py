@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ISSUED = [
     *(
         "init",
+        "lineage",
+        "why",
+        "stale",
         "push",
         "pull",
         "ls",

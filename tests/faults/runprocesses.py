@@ -15,7 +15,7 @@ from artstore.settings import Settings, resolve
 from artstore.tracking.repair import Repaired, repair_all
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 300
 QUIET = {
     "save_git": False,
     "save_packages": False,
