@@ -4,6 +4,7 @@ What walks of lineage ask, answered from the index of runs and the logs of colle
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -265,7 +266,7 @@ def _run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
         git.get("commit"),
         git.get("remote"),
         bool(git.get("dirty")),
-        " ".join(map(str, argv)) if type(argv) is list else None,
+        shlex.join(map(str, argv)) if type(argv) is list else None,
     )
 
 
