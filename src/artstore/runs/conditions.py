@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from artstore.runs import patterns
-from artstore.runs.plainvalues import BOOLEAN, FUNCTIONS, LIST, NUMBER, TEXT, TIME, kind_of
+from artstore.runs.operations import BOOLEAN, FUNCTIONS, LIST, NUMBER, TEXT, TIME, kind_of
 from artstore.tables.expressions.compiler import NESTED_COUNT
 from artstore.tables.expressions.kinds import COMPARABLE, said
 from artstore.tables.expressions.literals import moment

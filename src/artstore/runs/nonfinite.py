@@ -14,25 +14,22 @@ _MARK: Final = "$"
 
 
 def encoded(value: Any) -> Any:
-    """A plain value as JSON can hold it; what needs no change is given as it is."""
-    if type(value) is float:
-        if math.isfinite(value):
-            return value
-        text = "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
-        return {_MARK: "number", "v": text}
-    if type(value) is dict:
-        return {key: encoded(one) for key, one in value.items()}
-    if type(value) in (list, tuple):
-        return [encoded(one) for one in value]
+    """Plain Python as JSON can hold it; what is encoded already stays so."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {_MARK: "number", "v": str(float(value))}
+    if isinstance(value, dict):
+        return {key: encoded(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encoded(element) for element in value]
     return value
 
 
 def restored(value: Any) -> Any:
-    """Inverse of `encoded`."""
-    if type(value) is dict:
-        if value.get(_MARK) == "number" and len(value) == 2 and value.get("v") in _SPECIAL:
+    """What `encoded` was given."""
+    if isinstance(value, dict):
+        if len(value) == 2 and value.get(_MARK) == "number" and value.get("v") in _SPECIAL:
             return _SPECIAL[value["v"]]
-        return {key: restored(one) for key, one in value.items()}
-    if type(value) is list:
-        return [restored(one) for one in value]
+        return {key: restored(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [restored(element) for element in value]
     return value

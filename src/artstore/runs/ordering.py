@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from artstore.runs.names import read_path
-from artstore.runs.plainvalues import BOOLEAN, NUMBER, TEXT, TIME, kind_of
+from artstore.runs.operations import BOOLEAN, NUMBER, TEXT, TIME, kind_of
 from artstore.tables.expressions.refusal import told
 from artstore.tables.expressions.tree import Path
 

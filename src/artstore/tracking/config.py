@@ -13,8 +13,9 @@ from typing import Any, Final
 from artstore import forks
 from artstore.errors import InvalidInputError, NotFoundError, StateError
 from artstore.media.kinds import kind_of
+from artstore.runs.nonfinite import encoded, restored
 from artstore.tracking.configsource import parsed_config
-from artstore.tracking.plainvalues import Tell, encoded, is_kind, key_text, plain, restored
+from artstore.tracking.plainvalues import Tell, is_kind, key_text, plain
 
 __all__ = ["ARTIFACT_SCHEMES", "Config"]
 

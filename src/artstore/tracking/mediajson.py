@@ -27,7 +27,7 @@ from artstore.media.content import (
 )
 from artstore.media.kinds import kind_named
 from artstore.media.values import MediaValue
-from artstore.tracking.plainvalues import encoded, restored
+from artstore.runs.nonfinite import encoded, restored
 
 __all__ = ["MediaSink", "media_json", "media_list_json", "media_value"]
 

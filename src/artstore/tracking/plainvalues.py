@@ -4,8 +4,7 @@ Any value as plain Python: null, truth values, numbers, texts, lists and dicts w
 What config, summary and history hold is made here. No library is imported to find
 out what a value is: numpy, torch, jax and tensorflow are known by their methods.
 
-JSON has no NaN and no infinity. `encoded` writes them as `{"$": "number", "v": "nan"}`
-(`inf`, `-inf`), at any depth; `restored` reads them.
+NaN and infinities, which JSON has not, stay here: `artstore.runs.nonfinite` writes them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import datetime as dt
 import decimal
 import enum
 import fractions
-import math
 import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -31,12 +29,10 @@ __all__ = [
     "TEXT_MAX_CHARS",
     "clean_text",
     "element_count",
-    "encoded",
     "is_array",
     "is_kind",
     "key_text",
     "plain",
-    "restored",
     "told",
 ]
 
@@ -49,8 +45,6 @@ TEXT_MAX_CHARS: Final = 1_000
 
 _MAX_LEVELS: Final = 32
 """A third of what a log entry may have: the value stands inside others there."""
-_SPECIAL: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-_MARK: Final = "$"
 
 Tell = Callable[[str], None]
 """Takes a sentence for the user."""
@@ -142,28 +136,6 @@ def element_count(value: Any, stop_at: int) -> int:
         if count >= stop_at:
             return stop_at
     return count
-
-
-def encoded(value: Any) -> Any:
-    """Plain Python that JSON can hold; what is encoded already stays so."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {_MARK: "number", "v": str(float(value))}
-    if isinstance(value, dict):
-        return {key: encoded(member) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [encoded(element) for element in value]
-    return value
-
-
-def restored(value: Any) -> Any:
-    """What `encoded` was given."""
-    if isinstance(value, dict):
-        if len(value) == 2 and value.get(_MARK) == "number" and value.get("v") in _SPECIAL:
-            return _SPECIAL[value["v"]]
-        return {key: restored(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [restored(element) for element in value]
-    return value
 
 
 def _as_text(value: object, tell: Tell | None, why: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Final
 from artstore import forks
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.media.kinds import kind_of
+from artstore.runs.nonfinite import encoded
 from artstore.tracking.metrics import MetricRules
-from artstore.tracking.plainvalues import Tell, encoded, key_text, plain
+from artstore.tracking.plainvalues import Tell, key_text, plain
 from artstore.tracking.rowgroups import LoggedRows
 from artstore.tracking.summaryvalues import SummaryValues
 from artstore.tracking.values import Converter, Deferred, StoreDeferred

@@ -14,9 +14,9 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from artstore.runs.nonfinite import encoded, restored
 from artstore.runs.rowblocks import JSON
 from artstore.tracking.metrics import Metric, MetricRules
-from artstore.tracking.plainvalues import encoded, restored
 from artstore.tracking.statistics import MetricStats
 
 __all__ = ["SummaryValues"]

@@ -26,12 +26,12 @@ from typing import Any, Final, Literal
 from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.media.kinds import kind_of
 from artstore.media.values import as_array
+from artstore.runs.nonfinite import encoded
 from artstore.tracking.plainvalues import (
     LIST_MAX_COUNT,
     SCALARS,
     Tell,
     element_count,
-    encoded,
     is_array,
     is_kind,
     key_text,
@@ -122,7 +122,7 @@ class Converter:
         """
         What a history row holds of `value`: a scalar, JSON, or a `Deferred`.
 
-        Lists and dicts come without NaN and infinities in them (`plainvalues.encoded`);
+        Lists and dicts come without NaN and infinities in them (`artstore.runs.nonfinite`);
         a float by itself may be one.
 
         Args:

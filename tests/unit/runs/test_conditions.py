@@ -23,7 +23,7 @@ from artstore.catalog.runs.runlog import RunLog
 from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.runs.conditions import ANY, RunOperand, compiled_condition
 from artstore.runs.nonfinite import encoded
-from artstore.runs.plainvalues import kind_of
+from artstore.runs.operations import kind_of
 from artstore.runs.selecting import selected_ids, selected_runs
 from artstore.storage.memory import MemoryStorage
 from artstore.tables.expressions import Scope, mongo, parse_condition
@@ -358,6 +358,6 @@ def test_values_of_two_kinds_are_not_equal_and_none_is_less() -> None:
             if kind_of(one) != kind_of(other):
                 row = [one, other]
                 for sign, wanted in (("equal", False), ("differs", True), ("at_most", False)):
-                    from artstore.runs.plainvalues import FUNCTIONS
+                    from artstore.runs.operations import FUNCTIONS
 
                     assert FUNCTIONS[sign][0](*row) is wanted

@@ -12,8 +12,8 @@ from artstore import Audio, Histogram, Html, Image
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.media.content import BytesContent
+from artstore.runs.nonfinite import restored
 from artstore.tracking.mediajson import media_json, media_list_json, media_value
-from artstore.tracking.plainvalues import restored
 
 
 class Files:

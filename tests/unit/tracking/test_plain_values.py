@@ -22,13 +22,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artstore.tracking.plainvalues import (
-    TEXT_MAX_CHARS,
-    element_count,
-    encoded,
-    plain,
-    restored,
-)
+from artstore.runs.nonfinite import encoded, restored
+from artstore.tracking.plainvalues import TEXT_MAX_CHARS, element_count, plain
 
 
 class Color(enum.Enum):
