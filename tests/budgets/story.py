@@ -83,7 +83,9 @@ class Machines:
         self.storage = MeteredStorage(self.inner)
         # A place on disk by its name, so that machines remember what they saw of it.
         self.url = (self.base / "store").as_uri()
-        self.patch.setattr("artstore.api.open_storage", lambda _url, **_options: self.storage)
+        self.patch.setattr(
+            "artstore.storeconnection.open_storage", lambda _url, **_options: self.storage
+        )
 
     def art(self, machine: str, *words: str | Path, named: str = "") -> None:
         """Run `art` on a machine; `named` is what its requests are kept under."""

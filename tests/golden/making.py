@@ -98,7 +98,7 @@ def making() -> Iterator[Path]:
     """A place to work in, where every run is like every other."""
     names = ("ARTSTORE_CACHE_DIR", "ARTSTORE_JOBS", "XDG_STATE_HOME")
     before = {name: os.environ.get(name) for name in names}
-    author = api._author
+    author = api.author
     base = Path(tempfile.mkdtemp(prefix="artstore-golden-"))
     os.environ |= {
         "ARTSTORE_CACHE_DIR": str(base / "cache"),
@@ -106,12 +106,12 @@ def making() -> Iterator[Path]:
         "ARTSTORE_JOBS": "1",
         "XDG_STATE_HOME": str(base / "state"),
     }
-    api._author = lambda: AUTHOR  # type: ignore[assignment]
+    api.author = lambda: AUTHOR  # type: ignore[assignment]
     try:
         with clock.use(FixedClock()):
             yield base
     finally:
-        api._author = author
+        api.author = author
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -7,7 +7,6 @@ import math
 import sys
 import types
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -126,7 +125,7 @@ def test_frames_become_tables(frame):
 
 
 def test_figures_and_pictures_become_images_and_arrays_do_not(monkeypatch):
-    mpl.use("Agg")
+    pytest.importorskip("matplotlib").use("Agg")
     from matplotlib import pyplot as plt
 
     convert("other", types.ModuleType("other"))
