@@ -94,11 +94,15 @@ def test_an_exit_without_close_is_quiet_and_one_with_it_loses_nothing(tmp_path: 
 
 @contextmanager
 def alarms(handler: Callable[..., Any]) -> Iterator[Callable[[], None]]:
-    """Sets an alarm some microseconds ahead, of which `handler` is told."""
+    """
+    Sets an alarm some microseconds ahead, of which `handler` is told.
+
+    It comes again after a second: what is raised while Python collects garbage goes nowhere.
+    """
     before = signal.signal(signal.SIGALRM, handler)
     drawn = random.Random(0)
     try:
-        yield lambda: signal.setitimer(signal.ITIMER_REAL, drawn.uniform(1e-6, 60e-6)) and None
+        yield lambda: signal.setitimer(signal.ITIMER_REAL, drawn.uniform(1e-6, 60e-6), 1) and None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -151,9 +155,9 @@ def test_an_interrupted_close_is_done_by_the_next_one(tmp_path: Path) -> None:
             try:
                 set_alarm()
                 recorder.close()
-                signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 pass
+            signal.setitimer(signal.ITIMER_REAL, 0)
             recorder.close()
             assert not is_alive(directory)
             assert rows(directory) == [{"_step": 0, "a": at}]
