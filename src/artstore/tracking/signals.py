@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -31,6 +32,8 @@ __all__ = ["FLUSH_SECONDS", "Signals"]
 
 FLUSH_SECONDS: Final = 5.0
 """What a flush may take: schedulers send SIGKILL 10 to 30 seconds after SIGTERM."""
+
+_FIRST_WAKE_SECONDS, _LAST_WAKE_SECONDS = 0.1, 1.0
 
 _WAITING: Final = (
     b"\nart: waiting until the store has the rest of the run; Ctrl-C again leaves it for "
@@ -64,6 +67,7 @@ class Signals:
         self._generation = forks.generation()
         self._before: Any = None
         self._has_begun = False
+        self._is_handed_on = False
         self._is_installed = False
 
     def install(self) -> bool:
@@ -148,14 +152,19 @@ class Signals:
 
         start_new_thread(flush, ())
         done.wait(self._flush_seconds)
-        # To the main thread, so that it wakes up whatever it waits for.
         ident = threading.main_thread().ident
+        wait = _FIRST_WAKE_SECONDS
         with suppress(OSError, ValueError):
-            if ident is not None:
+            # To the main thread, so that it wakes up whatever it waits for; and again, for
+            # one that was about to wait when the signal came waits all the same.
+            while ident is not None and not self._is_handed_on:
                 signal.pthread_kill(ident, number)
+                time.sleep(wait)
+                wait = min(2 * wait, _LAST_WAKE_SECONDS)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:
         """What would have happened without us; in the main thread, as all handlers."""
+        self._is_handed_on = True
         before = self._before
         if callable(before):
             before(number, frame)
