@@ -24,7 +24,7 @@ _QUALITY: Final = 82
 _EFFORT: Final = 2
 """Of WebP 0 to 6: twice as fast as the default, and hardly larger at these sizes."""
 _EXACT_SIDE: Final = 64
-"""Small ones are kept to the pixel: a scanned digit would be smeared."""
+"""Pictures that are no larger are kept to the pixel: a scanned digit would be smeared."""
 
 # A page asks for fifty at once, and each holds its picture as pixels.
 _decoding = threading.BoundedSemaphore(2)
@@ -46,10 +46,10 @@ def make_thumbnail(file: BinaryIO, what: str, max_side: int) -> tuple[bytes, str
     Cost: decoding, of two images at once at most.
     """
     check_side(max_side)
-    check_thumbnail_source(file, what)
+    sides = check_thumbnail_source(file, what)
     with _decoding:
         picture = shrunk(decode_small(file, what, 2 * max_side), max_side)
-    if max(picture.size) <= _EXACT_SIDE:
+    if max(sides) <= min(_EXACT_SIDE, max_side):
         return png_of(picture), "image/png"
     return _encoded(picture)
 
@@ -67,10 +67,12 @@ def make_drawing(image: Image, max_side: int) -> tuple[bytes, str]:
         return image.thumbnail(max_side, overlays=True), "image/png"
 
 
-def check_thumbnail_source(file: BinaryIO, what: str) -> None:
+def check_thumbnail_source(file: BinaryIO, what: str) -> tuple[int, int]:
     """
     Refuse an image that takes too much to be decoded; raises as `make_thumbnail`.
 
+    Returns:
+        Width and height, in pixels.
     Cost: reads the header.
     """
     info = peek_raster(file, what)
@@ -81,6 +83,7 @@ def check_thumbnail_source(file: BinaryIO, what: str) -> None:
             code="image-too-large",
             hint="download the file to look at it",
         )
+    return info.width, info.height
 
 
 def _encoded(picture: Any) -> tuple[bytes, str]:

@@ -11,8 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from artstore.tables.exploring import ExploredTable, Selection, SortKey, grouping, ordering
+from artstore.errors import StateError
+from artstore.tables.exploring import (
+    ExploredTable,
+    Selection,
+    SortKey,
+    grouping,
+    ordering,
+    sources,
+)
 from artstore.tables.exploring.sources import StoredSource, source_of
+from artstore.tables.exploring.tickets import Ticket, interruptible
 from artstore.tables.table import Table
 from tests.unit.tables.shelf import Shelf
 
@@ -133,3 +142,29 @@ def test_small_groups_are_looked_at_as_a_whole(
     assert rare.sample_size is None
     assert rare.histogram == exact.groups[0].summaries[0].histogram
     assert usual.sample_size is not None
+
+
+@pytest.mark.parametrize("shared_files", [1, 2, 1000])
+def test_rows_from_many_files_are_the_same_however_many_queries_pick_them(
+    stored: Table, shared_files: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_SHARED_FILES", shared_files)
+    numbers = np.random.default_rng(5).permutation(COUNT)[:200].tolist()
+    source = source_of(stored)
+    assert len(source.shares(np.sort(numbers))) == (1 if shared_files == 1000 else 2)
+    window = ExploredTable(stored).rows([*numbers, numbers[0]], ["id", "text", "gaps"])
+    assert window.cells["id"].to_pylist() == [*numbers, numbers[0]]
+    assert window.cells["text"].to_pylist() == [f"t{n % 7}" for n in [*numbers, numbers[0]]]
+
+
+def test_what_goes_wrong_in_one_of_two_queries_is_told(
+    stored: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "_SHARED_FILES", 1)
+    ticket = Ticket()
+    ticket.cancel()
+    explored = ExploredTable(stored)
+    explored.columns()
+    with interruptible(ticket), pytest.raises(StateError) as refused:
+        explored.rows(list(range(0, COUNT, 5000)), ["x"])
+    assert refused.value.code == "query-cancelled"

@@ -412,7 +412,8 @@ class ExploredTable:
         """Cells of rows, cut for display, and how long those were that were cut."""
         plan = planner.plan(selection, [info.name for info in infos], is_filtered=False)
         wanted = np.unique(numbers)
-        picked = planner.source.pick(wanted, plan.needs)
+        picked = [planner.source.pick(share, plan.needs) for share in planner.source.shares(wanted)]
+        places = np.concatenate([one.places for one in picked])
         parts, is_long = [ROW], set()
         for at, info in enumerate(infos):
             shown, length = cut_sql(f"c{at}", info.type)
@@ -420,10 +421,10 @@ class ExploredTable:
             if length is not None:
                 is_long.add(at)
                 parts.append(f"{length} AS z{at}")
-        found = plan.run(f"SELECT {', '.join(parts)} FROM s", picked.relation)
+        found = plan.run_each(f"SELECT {', '.join(parts)} FROM s", [one.relation for one in picked])
         given = found[ROW].to_numpy()
         order = np.argsort(given, kind="stable")
-        asked = picked.places[np.searchsorted(wanted, numbers)] if len(wanted) else numbers
+        asked = places[np.searchsorted(wanted, numbers)] if len(wanted) else numbers
         chosen = pa.array(order[np.searchsorted(given[order], asked)])
         arrays, lengths = [], {}
         for at, info in enumerate(infos):

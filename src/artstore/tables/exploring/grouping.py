@@ -222,11 +222,16 @@ class _Grouping:
         """Counts and moments of all rows: one scan; bins of a sample, where it has enough."""
         number = number_sql("v", info.type)
         cell = number if known.is_finite else f"CASE WHEN isfinite({number}) THEN {number} END"
-        body = f"count(*) AS rows, count(v) AS cells, count({cell}) AS n, "
+        body = "count(v) AS cells, "
+        if not known.is_finite:
+            body += f"count({cell}) AS n, "
         exact = self._by_group(
             self._aggregated(page, [info.name], body + _moments_sql(cell, known)),
             page,
         )
+        for row, count in zip(exact, page["n"].to_pylist(), strict=True):
+            row["rows"] = count
+            row.setdefault("n", row["cells"])
         parts: list[dict[int, Part]] = [{} for _ in range(page.num_rows)]
         body = _part_sql(info, known)
         self._put_parts(parts, self._aggregated(page, [info.name], body, bins.sql, block=sample))
@@ -325,7 +330,7 @@ class _Grouping:
         return " AND ".join(pairs)
 
     def _by_group(self, found: Any, page: Any) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = [{}] * page.num_rows
+        rows: list[dict[str, Any]] = [{} for _ in range(page.num_rows)]
         for row in found.to_pylist():
             rows[row["g"] - self._order.start] = row
         return rows

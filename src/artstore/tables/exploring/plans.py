@@ -5,9 +5,13 @@ Selections as SQL: what users write is parsed and compiled, and never put into a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final
+
+import pyarrow as pa
 
 from artstore.errors import InvalidInputError, LimitExceededError
 from artstore.tables.arrowtypes import type_of_arrow
@@ -62,6 +66,18 @@ class Plan:
             more: another relation that `body` names itself.
         """
         return fetched(*self._query(body, rows, more))
+
+    def run_each(self, body: str, relations: Sequence[Relation]) -> Any:
+        """The results of the same query over several relations, which run at the same time."""
+        *others, last = relations
+        if not others:
+            return self.run(body, last)
+        with ThreadPoolExecutor(len(others), "artstore-rows") as pool:
+            running = [
+                pool.submit(copy_context().run, self.run, body, relation) for relation in others
+            ]
+            found = self.run(body, last)
+            return pa.concat_tables([*(one.result() for one in running), found])
 
     def running(
         self, body: str, rows: Block | Relation | None = None

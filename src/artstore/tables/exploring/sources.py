@@ -49,6 +49,9 @@ _FILE_BITS: Final = 40
 """A place is the number of a file, and in its lower bits the number of a row in it."""
 
 _PART_BITS: Final = 52
+_SHARED_FILES: Final = 16
+"""Rows of so many files are picked by two queries at once."""
+
 _SAMPLE_SCANS: Final = 4
 _BLOCK_ROWS: Final = 2_000_000
 _BLOCK_ROWS_MAX: Final = 32_000_000
@@ -141,6 +144,10 @@ class Source(ABC):
         None if that is no cheaper than all rows.
         """
         return None
+
+    def shares(self, numbers: Any) -> list[Any]:
+        """The same numbers in parts: it is quicker to pick these at the same time than all."""
+        return [numbers]
 
     @abstractmethod
     def pick(self, numbers: Any, names: Sequence[str]) -> Picked:
@@ -241,6 +248,14 @@ class StoredSource(Source):
             or f"SELECT {_listed(names)} FROM main.{self.view} WHERE false"
         )
         return Picked(Relation(sql, () if parts else self.views), (files << _FILE_BITS) + rows)
+
+    def shares(self, numbers: Any) -> list[Any]:
+        # The engine reads files of which it needs a few rows each one after the other.
+        extents = np.searchsorted(self._starts, numbers, "right")
+        those = np.unique(extents)
+        if len(those) < _SHARED_FILES:
+            return [numbers]
+        return np.split(numbers, [int(np.searchsorted(extents, those[len(those) // 2]))])
 
     def ends(self, name: str) -> FragmentEnds | None:
         """The least and the greatest numbers of a column by file; None if one is not known."""

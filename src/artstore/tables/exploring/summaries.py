@@ -50,9 +50,11 @@ def aggregates_sql(info: ColumnInfo) -> str:
     double = f"CAST({finite} AS DOUBLE)"
     small = f"CASE WHEN abs({double}) < {SQUARE_MAX_SQL} THEN {double} END"
     levels = ", ".join(map(str, _QUANTILES))
+    # DuckDB sorts whole numbers more than twice as fast as the same ones as DOUBLE.
+    sorted_as = finite if is_whole(info.type) else double
     return (
         f"{told}, sum({double}) AS total, avg({double}) AS mean, stddev_samp({small}) AS spread, "
-        f"max(abs({double})) AS largest, quantile_cont({double}, [{levels}]) AS quantiles"
+        f"max(abs({double})) AS largest, quantile_cont({sorted_as}, [{levels}]) AS quantiles"
     )
 
 

@@ -17,12 +17,22 @@ export class Questions {
     /** How often each facet came: heads are drawn anew when it changes. */
     this.facetCounts = new Map([...this.facets.keys()].map((name) => [name, 1]));
     this.asked = new Set(this.facets.keys());
+    /** Facets of the selection `rows`, in whatever order they are. */
+    this.there = new Set(this.asked);
+    this.rows = JSON.stringify(this.unsorted());
     this.loadFacets = debounced((/** @type {string[]} */ names) => this.fetchFacets(names), 40);
   }
 
-  /** The selection is another one. */
+  unsorted() {
+    return selectionPairs({ ...this.page.state, sort: [] });
+  }
+
+  /** The selection is another one, or only its order; what was asked and did not come yet will not come. */
   forget() {
-    this.asked.clear();
+    const rows = JSON.stringify(this.unsorted());
+    if (rows !== this.rows) this.there.clear();
+    this.rows = rows;
+    this.asked = new Set(this.there);
   }
 
   /** @param {string[]} names of columns @returns {[number, number]|null} what all their numbers lie in */
@@ -43,11 +53,12 @@ export class Questions {
     const missing = names.filter((name) => !this.asked.has(name));
     if (!missing.length) return;
     missing.forEach((name) => this.asked.add(name));
-    const pairs = selectionPairs(this.page.state);
+    const pairs = this.unsorted();
     try {
       const { facets } = await this.page.api.get("facets", [...pairs, ["only", JSON.stringify(missing)]]);
-      if (JSON.stringify(pairs) !== JSON.stringify(selectionPairs(this.page.state))) return;
+      if (JSON.stringify(pairs) !== this.rows) return;
       for (const facet of facets) {
+        this.there.add(facet.column);
         this.facets.set(facet.column, facet);
         this.facetCounts.set(facet.column, (this.facetCounts.get(facet.column) ?? 0) + 1);
       }
@@ -70,8 +81,7 @@ export class Questions {
 
   /** @param {string} column @param {string} prefix @param {number} count */
   async valuesOf(column, prefix, count) {
-    const pairs = selectionPairs({ ...this.page.state, sort: [] });
-    return (await this.page.api.get("values", [...pairs, ["column", column], ["prefix", prefix], ["count", count]], { free: true })).values;
+    return (await this.page.api.get("values", [...this.unsorted(), ["column", column], ["prefix", prefix], ["count", count]], { free: true })).values;
   }
 
   /** @param {number} place */
