@@ -172,3 +172,40 @@ assert not [pid for pid in children if os.waitpid(pid, 0)[1]]
     log = Path(mount.url) / "runs" / "p" / "a"
     assert [name for name in sorted(os.listdir(log)) if name.isdecimal()] == ["000000000000"]
     assert host.journals() == []
+
+
+# A store that takes a call and never answers, as a network file system may.
+HANGING = """
+from artstore.storage.local import LocalStorage
+create = LocalStorage.create
+def hanging(self, key, data):
+    if "runs/" in key:
+        say("hangs")
+        threading.Event().wait()
+    create(self, key, data)
+LocalStorage.create = hanging
+run = init(
+    id="a",
+    settings={"store_seconds": 0.05, "journal_seconds": 0.05, "finish_seconds": 0.5},
+)
+run.log({"x": 0})
+run._recording.recorder.flush()
+time.sleep(0.3)
+for x in range(1, 6):
+    run.log({"x": x})
+run.finish()
+say("finished")
+"""
+
+
+def test_a_store_that_hangs_within_a_call_holds_up_neither_the_run_nor_its_end(
+    host: Host,
+) -> None:
+    process = host.start(HANGING)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "hangs\nfinished\n"), err
+    assert LEFT in err
+    host.repair()
+    run = host.stored("a")
+    assert run.state == "finished"
+    assert steps(run) == [(x, x) for x in range(6)]

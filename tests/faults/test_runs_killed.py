@@ -128,13 +128,14 @@ run.finish()
 )
 def test_a_step_that_is_cut_short_says_nothing_twice(host: Host, n: int, when: str) -> None:
     process = host.start(DYING, str(n), when)
-    _, err = process.communicate()
+    out, err = process.communicate()
     assert process.returncode in (KILLED, 0), err
     host.repair()
     assert host.journals() == []
     run = host.stored("a")
-    count = 15 if process.returncode == 0 else len(steps(run))
-    assert count in (5, 10, 15)
+    # All of the journal, whether it died before the entry or before it noted that one is there.
+    count = 5 * out.count("ready")
+    assert count >= 5
     assert steps(run) == [(x, x) for x in range(count)]
     assert run.config == {"lr": 1}
     assert run.summary["x"] == count - 1
