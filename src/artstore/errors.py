@@ -7,10 +7,11 @@ never changes its meaning once released. `CODES` only grows.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 __all__ = [
     "CODES",
+    "INTERRUPTED",
     "AlreadyExistsError",
     "ArtstoreError",
     "ConflictError",
@@ -24,6 +25,9 @@ __all__ = [
     "UnavailableError",
     "UnsupportedFormatError",
 ]
+
+INTERRUPTED: Final = 130
+"""The exit status of a process that Ctrl-C ended, as shells have it."""
 
 CODES: dict[str, str] = {
     # L0: names and canonical values
@@ -211,6 +215,7 @@ CODES: dict[str, str] = {
     "address-in-use": "A server cannot listen at an address: it is taken, or not of this machine.",
     "token-refused": "A server asks for a token, and it was not given.",
     "origin-refused": "A change was asked for by something else than a page of the server.",
+    "watchers-too-many": "More visitors watch the runs of a server than it lets.",
     "writing-refused": "A server that only reads was asked to change something.",
     "view-not-found": "A view that an address names is not kept by the server, or not saved.",
     "view-invalid": "What is to be saved as a view is no address of a page, or has no title.",
@@ -225,6 +230,7 @@ CODES: dict[str, str] = {
     "journal-damaged": "The journal of a run on this machine is not what was written.",
     "journal-in-use": "The journal of a run is written by another process, or closed.",
     "history-damaged": "A segment of a run's history is not what was written.",
+    "run-media-damaged": "A file that a step of a run logged is not what its name says.",
     "metric-invalid": "A metric is defined with a name, summary or goal that there is not.",
     "config-invalid": "A config is made from what has no names, or holds what no config does.",
     "config-value-changed": "A value of a config was to become another, without saying so.",
@@ -235,6 +241,8 @@ CODES: dict[str, str] = {
     "run-finished": "The run has ended, and takes nothing more.",
     "run-not-active": "No run is going on in this process.",
     "run-ambiguous": "Several runs have that name, or ids that begin so.",
+    "sync-same-store": "A store is to be synced to itself.",
+    "sync-incomplete": "Something could not be brought from one store to another.",
     "replica-unusable": "What this machine remembers of a store cannot be kept, even in memory.",
 }
 

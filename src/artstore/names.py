@@ -17,6 +17,8 @@ from artstore.errors import InvalidInputError
 
 __all__ = [
     "PLUMBING_TYPES",
+    "RUN_FILES_TYPE",
+    "RUN_TABLE_TYPE",
     "VIEW_TYPE",
     "ArtifactName",
     "check_alias",
@@ -28,16 +30,25 @@ __all__ = [
     "check_type_name",
     "escape_for_key",
     "parse_artifact_name",
+    "proposed_name",
+    "spelled",
     "unescape_from_key",
 ]
 
 VIEW_TYPE: Final = "view"
-"""The type of saved views of the page, which lists of artifacts leave out."""
+"""The type of saved views of the page."""
 
-PLUMBING_TYPES: Final = frozenset([VIEW_TYPE, "run_table", "run_files"])
-"""Likewise the types of what runs keep for themselves: tables that a step logged, files."""
+RUN_TABLE_TYPE: Final = "run_table"
+"""The type of a table that a step of a run logged."""
+
+RUN_FILES_TYPE: Final = "run_files"
+"""The type of the files that a run saved."""
+
+PLUMBING_TYPES: Final = frozenset([VIEW_TYPE, RUN_TABLE_TYPE, RUN_FILES_TYPE])
+"""What lists of artifacts leave out."""
 
 _NAME = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_\-.]*")
+_NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_\-.]")
 _TAG = re.compile(r"[-\w]+( +[-\w]+)*")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,8})")
 _LIKE_VERSION = re.compile(r"v[0-9]+")
@@ -227,6 +238,21 @@ def unescape_from_key(part: str) -> str:
     """Inverse of `escape_for_key`."""
     plain = part.removeprefix("!!").removesuffix("!")
     return re.sub(r"!([a-z])", lambda match: match[1].upper(), plain)
+
+
+def spelled(text: str, filler: str) -> str:
+    """`text` with `filler` in place of each character that no name may have; no name yet."""
+    return _NOT_OF_NAMES.sub(filler, text)
+
+
+def proposed_name(text: str) -> str:
+    """
+    A name for what is called `text`: `my data (2).csv` -> `my-data-2-.csv`.
+
+    Empty if nothing of the text can stand in a name.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_\-.]+", "-", text).strip("-").lstrip(".")
+    return plain[: limits.NAME_MAX_CHARS]
 
 
 def _check_key_name(text: str, what: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from artstore import limits
 from artstore.errors import InvalidInputError
-from artstore.names import check_project_name
+from artstore.names import check_project_name, proposed_name
 
 __all__ = [
     "ALERT_KEYS",
@@ -30,6 +30,7 @@ __all__ = [
     "USER_KEYS",
     "AlertSettings",
     "Settings",
+    "check_alert_target",
     "parse_jobs",
     "parse_rate",
     "parse_size",
@@ -299,9 +300,18 @@ def _planted_by_another(parent: Path, file: Path) -> bool:
 def _git_project(here: Path) -> tuple[str | None, str]:
     for parent in (here, *here.parents):
         if os.path.exists(parent / ".git"):
-            name = re.sub(r"[^A-Za-z0-9_\-.]+", "-", parent.name).strip("-").lstrip(".")
-            return name[: limits.NAME_MAX_CHARS] or None, f"name of the git root {parent}"
+            return proposed_name(parent.name) or None, f"name of the git root {parent}"
     return None, ""
+
+
+def user_name() -> str:
+    """Whom runs and logs name: as the environment says, or the system; else a number."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -355,16 +365,33 @@ def _alert_targets(own: Mapping[str, Any], file: Path, warnings: list[str]) -> A
         if key not in ALERT_KEYS
     )
     _check_texts(values, ALERT_KEYS, file)
-    for key in ("webhook", "slack"):
-        # Not shown: whoever knows the URL may write to the channel.
-        if not re.fullmatch(r"(?:https?://[^\s/]+\S*)?", values.get(key, "")):
-            raise _unusable(file, f"must set {key} of [alerts] to a URL with https:// or http://")
-    command = values.get("mail_command", "")
-    try:
-        shlex.split(command)
-    except ValueError as error:
-        raise _unusable(file, f"sets a mail_command that cannot be split: {error}") from error
-    return AlertSettings(**{key: values[key] for key in ALERT_KEYS if values.get(key)})
+    found = {key: values[key] for key in ALERT_KEYS if values.get(key)}
+    for key, value in found.items():
+        check_alert_target(key, value, str(file))
+    return AlertSettings(**found)
+
+
+def check_alert_target(key: str, value: str, who: str) -> None:
+    """
+    Refuse what alerts cannot be sent to.
+
+    Args:
+        key: one of `ALERT_KEYS`.
+        who: who says so.
+    Raises:
+        InvalidInputError: `settings-invalid`.
+    """
+    # Not shown: whoever knows the URL may write to the channel.
+    reason = f"must set {key} of [alerts] to a URL with https:// or http://"
+    if key == "mail_command":
+        try:
+            shlex.split(value)
+            return
+        except ValueError as error:
+            reason = f"sets a mail_command that cannot be split: {error}"
+    elif re.fullmatch(r"https?://[^\s/]+\S*", value):
+        return
+    raise InvalidInputError(f"{who} {reason}", code="settings-invalid")
 
 
 def _check_texts(values: Mapping[str, Any], keys: tuple[str, ...], file: Path) -> None:

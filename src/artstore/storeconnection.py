@@ -6,6 +6,7 @@ All that a run needs to be stored, and the part of `Store` that costs the least 
 
 from __future__ import annotations
 
+import os
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from artstore import forks
 from artstore.catalog.guard import GuardCache, guarded, is_guarded_here, make_store
 from artstore.catalog.identity import Identity, read_identity
 from artstore.errors import NotFoundError
+from artstore.settings import user_name
 from artstore.storage.opener import open_storage
 
 if TYPE_CHECKING:
@@ -126,11 +128,4 @@ def connection_of(settings: Settings) -> StoreConnection:
 @cache
 def author() -> str:
     """`user@host`, which every log entry names."""
-    import getpass
-    import os
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())
-    return f"{user}@{os.uname().nodename}"
+    return f"{user_name()}@{os.uname().nodename}"

@@ -54,6 +54,38 @@ def test_values_that_cannot_be_used_are_refused_before_they_are_written(
     assert not (home / ".config/artstore/config.toml").exists()
 
 
+def test_config_says_where_alerts_go_and_keeps_the_secret_of_the_address(
+    art: Art, home: Path
+) -> None:
+    hook = "https://hooks.example.com/services/T0/SECRET"
+    said = art("config", "alerts.slack", hook)
+    assert "SECRET" not in said.out + said.err
+    art("config", "alerts.mail_command", "mail -s '{title}' me@example.com")
+    art("config", "project", "p")
+    file = home / ".config/artstore/config.toml"
+    assert tomllib.loads(file.read_text()) == {
+        "project": "p",
+        "alerts": {"slack": hook, "mail_command": "mail -s '{title}' me@example.com"},
+    }
+    shown = art("config", "--json")
+    assert "SECRET" not in shown.out
+    assert shown.json["settings"]["alerts.slack"]["value"] == "https://hooks.example.com/..."
+    assert art("config", "alerts.webhook").out == "\n"
+    art("config", "alerts.slack", "--unset")
+    assert "slack" not in tomllib.loads(file.read_text())["alerts"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("alerts.webhook", "ftp://x"), ("alerts.slack", "x"), ("alerts.mail_command", "mail 'x")],
+)
+def test_what_alerts_cannot_be_sent_to_is_refused(
+    art: Art, home: Path, key: str, value: str
+) -> None:
+    art("config", key, value, status=2)
+    assert not (home / ".config/artstore/config.toml").exists()
+
+
 BEFORE = """\
 # my settings
 url = "/old"   # on the big disk

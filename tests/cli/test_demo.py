@@ -75,6 +75,12 @@ def test_the_same_model_is_shown_early_and_late(art: Art, tmp_path: Path) -> Non
     assert (
         int(joined.filter("guess <> label").count().to_pyarrow().as_py()) == report["wrong_before"]
     )
+    runs = store.runs(sort="summary.accuracy.max")
+    assert [run.state for run in runs] == ["finished"] * 3
+    assert [run.config["learning_rate"] for run in runs] == [0.0001, 0.001, 0.01]
+    assert all(run.history_table().num_rows == 5 for run in runs)
+    logged = [(one["artifact"], one["version"]) for one in runs[1].whole["logged"]]
+    assert logged == [("demo/digits-pred", 0), ("demo/digits-pred", 1)]
 
 
 def test_the_images_that_are_shipped_are_all_the_digits_of_scikit_learn() -> None:

@@ -298,6 +298,9 @@ def _where_to_look(report: DemoReport) -> Iterator[str]:
         f"cat {report.second} labels.csv",
         f"table query {report.predictions}/joined --where 'guess <> label'",
         f"table diff {both} --key id --truth label --guess guess",
+        "runs --columns name,state,config.learning_rate,summary.accuracy.max",
+        f"why {report.predictions}",
+        "lineage digits-table --down",
         "check --read-data",
     ):
         yield f"   {art} {words}"

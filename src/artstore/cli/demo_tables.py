@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from artstore.cli.demo_runs import digit_array, run_trials
 from artstore.cli.digits import Digit
 from artstore.cli.output import count, format_bytes, format_seconds
 
@@ -53,11 +54,14 @@ def run_table_tour(
     stored = format_bytes(dataset.push.stored_bytes)
     seconds = format_seconds(dataset.push.seconds)
     told(f"{dataset.name}: {count(len(digits), 'row')}, {stored} new in the store, {seconds}")
-    begin_step("A classifier, trained on every second digit, guesses the others")
-    early, late = _guess(digits)
+    begin_step("A classifier learns every second digit and guesses the others: each try is a run")
+    trials = run_trials(store, digits)
+    early, late = trials.guessed
     told(f"{late.model}: {len(late.ids):,} digits, a score for each class, twice")
+    for line in trials.lines:
+        told(line)
     begin_step("Predictions logged with a joined table: ids and scores, no image is copied")
-    versions = [_log_predictions(store, guessed) for guessed in (early, late)]
+    versions = trials.versions
     for version, guessed in zip(versions, (early, late), strict=True):
         stored = format_bytes(version.push.stored_bytes)
         told(f"{version.name}, {guessed.learnt}: {stored} new in the store")
@@ -76,87 +80,10 @@ def _log_table(store: Store, digits: Sequence[Digit]) -> Any:
 
     table = Table(["id", "image", "label"])
     for digit in digits:
-        table.add_data(digit.number, Image(_array(digit)), digit.label)
+        table.add_data(digit.number, Image(digit_array(digit)), digit.label)
     table.set_pk("id")
     draft = Artifact("digits-table", "dataset", "8x8 scans of handwritten digits, as a table")
     draft.add(table, "examples")
-    return store.log_artifact(draft)
-
-
-def _array(digit: Digit) -> Any:
-    import numpy as np
-
-    return np.array([list(row) for row in digit.pixels], np.uint8)
-
-
-class _Guessed(NamedTuple):
-    """What a model made of n digits: [n, number of classes] scores; `learnt` says from how much."""
-
-    model: str
-    learnt: str
-    ids: list[int]
-    classes: list[int]
-    scores: Any
-
-
-def _guess(digits: Sequence[Digit]) -> list[_Guessed]:
-    """What one model makes of the same digits early in its training, and at its end."""
-    import numpy as np
-
-    pixels = np.array([_array(digit).ravel() / 255 for digit in digits])
-    labels = np.array([digit.label for digit in digits])
-    learnt, asked = slice(0, None, 2), slice(1, None, 2)
-    ids = [digit.number for digit in digits[asked]]
-    classes = sorted(set(labels[learnt].tolist()))
-    try:
-        from sklearn.neural_network import MLPClassifier
-    except ImportError:
-        name = "nearest mean (scikit-learn is not installed)"
-        return [
-            _Guessed(name, told, ids, classes, _nearness(seen, known, classes, pixels[asked]))
-            for told, seen, known in (
-                ("of a few digits", pixels[learnt][:20], labels[learnt][:20]),
-                ("of all digits", pixels[learnt], labels[learnt]),
-            )
-        ]
-    model = MLPClassifier(hidden_layer_sizes=(32,), batch_size=30, random_state=0)
-    name = "a small neural network of scikit-learn"
-    found = []
-    for epoch in range(1, 6):
-        model.partial_fit(pixels[learnt], labels[learnt], classes=classes)
-        if epoch in (1, 5):
-            told = "after one epoch" if epoch == 1 else "after five"
-            scores = model.predict_proba(pixels[asked])
-            found.append(_Guessed(name, told, ids, classes, scores))
-    return found
-
-
-def _nearness(pixels: Any, labels: Any, classes: Sequence[int], asked: Any) -> Any:
-    import numpy as np
-
-    means = np.stack(
-        [
-            pixels[labels == digit].mean(axis=0) if digit in labels else pixels[0]
-            for digit in classes
-        ]
-    )
-    distances = ((asked[:, None, :] - means[None]) ** 2).sum(axis=2)
-    return np.exp(-distances) / np.exp(-distances).sum(axis=1, keepdims=True)
-
-
-def _log_predictions(store: Store, guessed: _Guessed) -> Any:
-    from artstore.artifact import Artifact
-    from artstore.tables.joined import JoinedTable
-    from artstore.tables.table import Table
-
-    pred = Table(["id", "guess", *(f"score_{digit}" for digit in guessed.classes)])
-    pred.set_pk("id")
-    for number, row in zip(guessed.ids, guessed.scores, strict=True):
-        pred.add_data(number, guessed.classes[row.argmax()], *row)
-    truth = store.artifact("digits-table:latest").get("examples")
-    draft = Artifact("digits-pred", "predictions")
-    draft.add(pred, "pred")
-    draft.add(JoinedTable(pred, truth, "id"), "joined")
     return store.log_artifact(draft)
 
 

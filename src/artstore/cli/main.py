@@ -11,9 +11,10 @@ import sys
 from types import FrameType
 from typing import Final, NoReturn
 
+from artstore.errors import INTERRUPTED
+
 __all__ = ["main"]
 
-INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
 

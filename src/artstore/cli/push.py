@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from artstore.cli.output import count, format_bytes, format_seconds
 from artstore.cli.runabove import run_above, tell_logged
 from artstore.cli.session import Session
 from artstore.errors import InvalidInputError
-from artstore.names import parse_artifact_name
+from artstore.names import parse_artifact_name, proposed_name
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -250,7 +249,7 @@ def _proposed_name(paths: Sequence[str]) -> str:
         proposed = first.parent.name
     else:
         proposed = first.stem if first.is_file() else first.name
-    return re.sub(r"[^A-Za-z0-9_\-.]+", "-", proposed).strip("-").lstrip(".")[:128] or "data"
+    return proposed_name(proposed) or "data"
 
 
 def _missing(path: str) -> InvalidInputError:

@@ -16,10 +16,10 @@ import click
 
 from artstore.cli.program import COMPLETION_VARIABLE, PROGRAM, program
 from artstore.cli.session import Session
+from artstore.errors import INTERRUPTED
 
 __all__ = ["BROKEN_PIPE", "INTERRUPTED", "run"]
 
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 

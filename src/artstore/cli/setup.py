@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -14,7 +15,7 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.output import format_bytes, printable, table
 from artstore.cli.session import Session
 from artstore.errors import AlreadyExistsError, InvalidInputError, NotFoundError, StateError
-from artstore.settings import PROJECT_FILE, USER_KEYS, resolve
+from artstore.settings import ALERT_KEYS, DEFAULT_ORIGIN, PROJECT_FILE, USER_KEYS, resolve
 
 if TYPE_CHECKING:
     from artstore.api import Store
@@ -148,12 +149,17 @@ def _project_file_text(settings: Settings, directory: Path, project: str | None)
     return "\n".join(lines) + "\n"
 
 
+_ALERT_KEYS = tuple(f"alerts.{key}" for key in ALERT_KEYS)
+
+
 @click.command(
     "config",
     cls=Command,
     examples=("art config", "art config url /data/store", "art config cache_max 20GB"),
 )
-@click.argument("key", metavar="[KEY]", required=False, type=click.Choice(USER_KEYS))
+@click.argument(
+    "key", metavar="[KEY]", required=False, type=click.Choice((*USER_KEYS, *_ALERT_KEYS))
+)
 @click.argument("value", metavar="[VALUE]", required=False)
 @click.option("--unset", is_flag=True, help="Remove KEY from your settings.")
 @shared_options
@@ -162,7 +168,9 @@ def config_command(session: Session, *, key: str | None, value: str | None, unse
     """
     Show the settings that apply here and where each came from; with KEY VALUE, set one of yours.
 
-    KEY is url (the store), project, cache_dir or cache_max (a size such as 20GB).
+    KEY is url (the store), project, cache_dir or cache_max (a size such as 20GB); or where alerts
+    of runs are sent to: alerts.webhook and alerts.slack (URLs, of which only the host is shown),
+    alerts.mail_command.
 
     Flags, the environment (ARTSTORE_URL, ARTSTORE_PROJECT, ARTSTORE_CACHE_DIR) and the nearest
     artstore.toml win over your own settings.
@@ -178,7 +186,7 @@ def config_command(session: Session, *, key: str | None, value: str | None, unse
         return
     shown = _settings_records(session.settings)
     if key is not None:
-        record = {"key": key} | shown[key]
+        record = {"key": key} | shown.get(key, {"value": "", "origin": DEFAULT_ORIGIN})
         session.output.result(record, [str(record["value"])], names=[str(record["value"])])
         return
     rows = [
@@ -217,7 +225,19 @@ def _settings_records(settings: Settings) -> dict[str, dict[str, Any]]:
         "cache_dir": (str(settings.cache_dir), settings.cache_dir_origin),
         "cache_max": (settings.cache_max_bytes, settings.cache_max_origin),
     }
+    for key in ALERT_KEYS:
+        target = getattr(settings.alerts, key)
+        if target is not None:
+            values[f"alerts.{key}"] = (_without_secrets(target), str(settings.user_file))
     return {key: {"value": value, "origin": origin} for key, (value, origin) in values.items()}
+
+
+def _without_secrets(target: str) -> str:
+    """Whoever knows the whole URL of a channel may write to it."""
+    if not target.startswith(("http://", "https://")):
+        return target
+    parts = urlsplit(target)
+    return f"{parts.scheme}://{parts.hostname}/..."
 
 
 def _change_user_file(session: Session, key: str, value: str | None) -> None:
@@ -230,14 +250,15 @@ def _change_user_file(session: Session, key: str, value: str | None) -> None:
             value = os.path.abspath(os.path.expanduser(value))
     file = session.settings.user_file
     change(file, key, value)
-    record: Mapping[str, Any] = {"key": key, "value": value, "origin": str(file)}
-    said = f"{key} = {value}" if value is not None else f"{key} is not set any more"
+    shown = _without_secrets(value) if value and key in _ALERT_KEYS else value
+    record: Mapping[str, Any] = {"key": key, "value": shown, "origin": str(file)}
+    said = f"{key} = {shown}" if value is not None else f"{key} is not set any more"
     session.output.result(record, [printable(f"{said} ({file})")])
 
 
 def _check_value(key: str, value: str) -> None:
     from artstore.names import check_project_name
-    from artstore.settings import parse_size
+    from artstore.settings import check_alert_target, parse_size
 
     if not value:
         raise InvalidInputError(
@@ -247,6 +268,8 @@ def _check_value(key: str, value: str) -> None:
         check_project_name(value)
     elif key == "cache_max":
         parse_size(value)
+    elif key in _ALERT_KEYS:
+        check_alert_target(key.removeprefix("alerts."), value, "art config")
 
 
 @click.command(

@@ -25,17 +25,16 @@ def change(file: Path, key: str, value: str | None) -> None:
     """
     Set `key` of `file` to `value`, or remove it if None; comments and order stay.
 
+    Args:
+        key: of the file, or `table.key`.
     Raises:
         InvalidInputError: `settings-invalid`, if the file cannot be changed so, or written.
     """
     try:
         text = file.read_text("utf-8") if file.exists() else ""
         before = tomllib.loads(text)
-        wanted = {name: item for name, item in before.items() if name != key}
-        if value is not None:
-            wanted[key] = value
         changed = _with_line(text, key, value)
-        if _read(changed) != wanted:
+        if _read(changed) != _wanted(before, key, value):
             raise InvalidInputError(
                 f"{file} sets {key} in a way that only its author can change",
                 code="settings-invalid",
@@ -52,17 +51,45 @@ def change(file: Path, key: str, value: str | None) -> None:
         ) from error
 
 
+def _wanted(before: dict[str, Any], key: str, value: str | None) -> dict[str, Any] | None:
+    """What the file is to say; None: there is no saying it."""
+    table, _, name = key.rpartition(".")
+    wanted = {**before}
+    inner = wanted
+    if table:
+        inner = before.get(table, {})
+        if not isinstance(inner, dict):
+            return None
+        inner = {**inner}
+        if table in before or value is not None:
+            wanted[table] = inner
+    inner.pop(name, None)
+    if value is not None:
+        inner[name] = value
+    return wanted
+
+
 def _with_line(text: str, key: str, value: str | None) -> str:
+    table, _, name = key.rpartition(".")
     lines = text.splitlines(keepends=True)
-    end = next((at for at, line in enumerate(lines) if _TABLE.match(line)), len(lines))
-    setting = re.compile(rf"\s*(?:{key}|\"{key}\"|'{key}')\s*=")
-    at = next((at for at in range(end) if setting.match(lines[at])), None)
-    new = [] if value is None else [f"{key} = {json.dumps(value, ensure_ascii=False)}\n"]
+    if lines and not lines[-1].endswith("\n"):
+        lines[-1] += "\n"
+    begin = 0
+    if table:
+        head = re.compile(rf"\s*\[\s*{table}\s*\]")
+        begin = next((at + 1 for at, line in enumerate(lines) if head.match(line)), 0)
+        if not begin:
+            if value is None:
+                return text
+            lines.append(f"[{table}]\n")
+            begin = len(lines)
+    end = next((at for at in range(begin, len(lines)) if _TABLE.match(lines[at])), len(lines))
+    setting = re.compile(rf"\s*(?:{name}|\"{name}\"|'{name}')\s*=")
+    at = next((at for at in range(begin, end) if setting.match(lines[at])), None)
+    new = [] if value is None else [f"{name} = {json.dumps(value, ensure_ascii=False)}\n"]
     if at is not None:
         lines[at : at + 1] = new
     else:
-        if end and not lines[end - 1].endswith("\n"):
-            lines[end - 1] += "\n"
         lines[end:end] = new
     return "".join(lines)
 

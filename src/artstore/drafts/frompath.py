@@ -5,10 +5,9 @@ A draft out of a path alone: a file, a directory, or what lies under a URL.
 from __future__ import annotations
 
 import os
-import re
 
-from artstore import limits
 from artstore.artifact import Artifact
+from artstore.names import proposed_name
 
 __all__ = ["draft_of_path"]
 
@@ -43,5 +42,4 @@ def _proposed_name(text: str) -> str:
         if "://" in text
         else os.path.basename(os.path.abspath(text))
     )
-    plain = re.sub(r"[^A-Za-z0-9_\-.]+", "-", last).strip("-").lstrip(".")
-    return plain[: limits.NAME_MAX_CHARS] or "data"
+    return proposed_name(last) or "data"

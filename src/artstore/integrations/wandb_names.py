@@ -163,6 +163,8 @@ def names() -> list[str]:
 
 def set_up(package: str) -> None:
     """Make the submodules of `package`, and tell once where runs go."""
+    from artstore.tracking.runsettings import is_silent
+
     for name, make in _submodules().items():
         full = f"{package}.{name}"
         module = _Module(full, make)
@@ -174,7 +176,7 @@ def set_up(package: str) -> None:
         else:
             setattr(sys.modules[package], last, module)
     _adapt_run()
-    if not os.environ.get("ARTSTORE_SILENT"):
+    if not is_silent():
         _write("art: `import wandb` is artstore here: runs go to its store, and nothing to W&B")
 
 

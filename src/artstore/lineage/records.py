@@ -6,7 +6,7 @@ Names are tuples, since walks put tens of thousands of them into sets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -25,6 +25,7 @@ __all__ = [
     "VersionFacts",
     "VersionName",
     "VersionPresence",
+    "is_marked_bad",
     "sort_key",
 ]
 
@@ -88,6 +89,11 @@ def sort_key(name: NodeName) -> tuple[bool, NodeName]:
     return isinstance(name, RunName), name
 
 
+def is_marked_bad(tags: Collection[str], aliases: Collection[str]) -> bool:
+    """Whether a version with these tags and aliases is marked bad, in exactly these letters."""
+    return BAD_MARK in tags or BAD_MARK in aliases
+
+
 @dataclass(frozen=True, slots=True)
 class VersionFacts:
     """What is known of a version without reading its content. Times are texts, UTC."""
@@ -105,7 +111,7 @@ class VersionFacts:
     @property
     def is_bad(self) -> bool:
         """Whether somebody gave it the tag or the alias `bad`, in exactly these letters."""
-        return BAD_MARK in self.tags or BAD_MARK in self.aliases
+        return is_marked_bad(self.tags, self.aliases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class RunFacts:
         commit: of the code; `repository` the URL that it came from, `is_changed` whether
             there were changes that were not committed.
         command: the command line, secrets masked.
+        group: what its user put together with it.
     """
 
     name: RunName
@@ -131,6 +138,7 @@ class RunFacts:
     repository: str | None = None
     is_changed: bool = False
     command: str | None = None
+    group: str | None = None
 
 
 NodeFacts: TypeAlias = VersionFacts | RunFacts

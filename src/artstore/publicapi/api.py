@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from artstore.defaultstore import default_store
@@ -150,15 +150,7 @@ class Api(Unoffered):
 
     def artifact_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's
         """Whether there is such a version, of that type."""
-        try:
-            self.artifact(name, type)
-        except NotFoundError:
-            return False
-        except InvalidInputError as error:
-            if error.code != "type-mismatch":
-                raise
-            return False
-        return True
+        return _is_found(lambda: self.artifact(name, type))
 
     def artifact_types(self, project: str | None = None) -> Listed[ArtifactType]:
         """The types of the artifacts of a project, by name."""
@@ -189,15 +181,7 @@ class Api(Unoffered):
 
     def artifact_collection_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's
         """Whether there is such a collection, of that type."""
-        try:
-            self._collection(name, type)
-        except NotFoundError:
-            return False
-        except InvalidInputError as error:
-            if error.code != "type-mismatch":
-                raise
-            return False
-        return True
+        return _is_found(lambda: self._collection(name, type))
 
     def _collection(self, name: str, type_name: str | None) -> ArtifactCollection:
         store = self.store
@@ -284,6 +268,19 @@ class Api(Unoffered):
     def _project(self, path: str | None) -> str:
         parts = [part for part in (path or "").split("/") if part]
         return parts[-1] if parts else self.store.project
+
+
+def _is_found(find: Callable[[], object]) -> bool:
+    """Whether there is something, and of the type that was asked for."""
+    try:
+        find()
+    except NotFoundError:
+        return False
+    except InvalidInputError as error:
+        if error.code != "type-mismatch":
+            raise
+        return False
+    return True
 
 
 def _without_team(path: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from artstore.artifact import Artifact
+from artstore.catalog.runs.format import files_collection
 from artstore.catalog.runs.state import seconds_of
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.publicapi.listed import Listed
@@ -20,16 +21,10 @@ if TYPE_CHECKING:
     from artstore.api import Store
     from artstore.logged import LoggedArtifact
 
-__all__ = ["FILES_TYPE", "PublicRun", "Summary", "files_collection"]
+__all__ = ["PublicRun", "Summary"]
 
-FILES_TYPE: Final = "run_files"
 _OWN_COLUMNS: Final = ("_step", "_timestamp", "_runtime")
 _STREAMS: Final = ("default", "system")
-
-
-def files_collection(run_id: str) -> str:
-    """The collection of the files that a run saved."""
-    return f"run-{run_id}-files"
 
 
 class Summary(dict[str, Any]):
@@ -380,6 +375,9 @@ class PublicRun(Unoffered, StoredRun):
             return None
 
     def _version_of(self, record: Mapping[str, Any]) -> LoggedArtifact | None:
+        if "store" in record:
+            # Of another store, from which this run was brought without it.
+            return None
         try:
             return self._open_store().artifact(f"{record['artifact']}:v{record['version']}")
         except NotFoundError:

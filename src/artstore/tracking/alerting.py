@@ -21,7 +21,6 @@ from __future__ import annotations
 import queue
 import re
 import shlex
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from artstore import clock, forks
 from artstore.errors import InvalidInputError
 from artstore.settings import AlertSettings
 from artstore.tracking.capture import secrets
+from artstore.tracking.telling import tell_user
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
@@ -115,7 +115,7 @@ class Notifier:
         """
         self._targets, self._run = targets, dict(run)
         self._send_seconds = send_seconds
-        self._tell = tell or _tell_on_stderr
+        self._tell = tell or tell_user
         self._generation = forks.generation()
         self._lock = forks.new_lock()
         self._last: dict[str, float] = {}
@@ -340,7 +340,3 @@ def _why(error: Exception) -> str:
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror
     return type(error).__name__
-
-
-def _tell_on_stderr(line: str) -> None:
-    print(f"art: {line}", file=sys.stderr)  # noqa: T201 - for the person at the terminal

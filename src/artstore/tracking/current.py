@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from artstore.errors import StateError
+from artstore.errors import INTERRUPTED, StateError
+from artstore.tracking.runsettings import is_silent
 from artstore.tracking.telling import tell_user
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ __all__ = [
 ]
 
 _FAILED = 1
-_INTERRUPTED = 130
 _runs: list[Run] = []
 _is_hooked = False
 _exit_codes: list[Any] = []
@@ -116,7 +116,7 @@ def _how_it_ends() -> tuple[str, int]:
     error = getattr(sys, "last_value", None)
     if error is not None and not hasattr(sys, "ps1") and "IPython" not in sys.modules:
         if isinstance(error, KeyboardInterrupt):
-            return "killed", _INTERRUPTED
+            return "killed", INTERRUPTED
         return "failed", _FAILED
     code = exit_code_of(_exit_codes[-1]) if _exit_codes else 0
     return "finished" if code == 0 else "failed", code
@@ -372,7 +372,7 @@ def mark_preempting() -> None:
 
 def _tell_no_lineage() -> None:
     global _is_told  # noqa: PLW0603 - once a process
-    if _is_told or os.environ.get("ARTSTORE_SILENT", "") not in ("", "0"):
+    if _is_told or is_silent():
         return
     _is_told = True
     tell_user("no run is going on, so no lineage is recorded; artstore.init() begins one")

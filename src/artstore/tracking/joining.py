@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from artstore.errors import ArtstoreError
 from artstore.tracking.journal import is_alive
 from artstore.tracking.sessions import SessionMeta, drop_into_inbox
-from artstore.versions.runrecords import logged_record, named_records, used_record
+from artstore.versions.runrecords import logged_changes, used_record
 
 if TYPE_CHECKING:
     from artstore.logged import LoggedArtifact
@@ -92,8 +92,7 @@ def note_used(
 
 def note_logged(version: LoggedArtifact, url: str) -> str | None:
     """Likewise, that a version was made."""
-    inputs = named_records(version)
-    return _drop(url, {"logged": [logged_record(version)], **({"used": inputs} if inputs else {})})
+    return _drop(url, logged_changes(version))
 
 
 def _drop(url: str, changes: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from artstore.digest import checksum64
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import FILE, LINK
+from artstore.versions.runrecords import number_of
 
 if TYPE_CHECKING:
     from artstore.api import Store
@@ -37,7 +38,7 @@ def add_part(store: Store, draft: Artifact, distributed_id: str, run: str | None
     part = store.log_artifact(draft, run=run)
     if not part.push.is_new and _JOINED in part.aliases:
         # The same as the last part of the version before: it belongs to the next one as well.
-        number = int(part.version[1:])
+        number = number_of(part)
         store.set_aliases(part.qualified_name, remove=[_JOINED])
         if number:
             name = f"{part.collection.qualified_name}:v{number - 1}"
@@ -54,7 +55,7 @@ def joined_parts(store: Store, draft: Artifact, distributed_id: str) -> list[Log
     """
     name = _collection(distributed_id, draft.name)
     try:
-        first = int(store.artifact(f"{name}:{_JOINED}").version[1:]) + 1
+        first = number_of(store.artifact(f"{name}:{_JOINED}")) + 1
     except NotFoundError:
         first = 0
     try:

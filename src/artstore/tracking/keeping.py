@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Final
 from artstore import clock, limits
 from artstore.digest import Hasher
 from artstore.errors import InvalidInputError
+from artstore.names import RUN_TABLE_TYPE, spelled
 from artstore.tracking.mediajson import media_json, media_list_json
 from artstore.tracking.values import Deferred
 
 if TYPE_CHECKING:
     from artstore.tracking.run import Run
 
-__all__ = ["TABLE_TYPE", "keep_value", "value_collection"]
+__all__ = ["keep_value", "value_collection"]
 
-TABLE_TYPE: Final = "run_table"
 _MEDIA: Final = "media"
-_NAME_MAX_CHARS: Final = 128
 
 
 def keep_value(run: Run, directory: Path, key: str, deferred: Deferred) -> Any:
@@ -44,14 +43,13 @@ def keep_value(run: Run, directory: Path, key: str, deferred: Deferred) -> Any:
 
 def value_collection(run_id: str, key: str) -> str:
     """The collection of what a run logs as `key`: `run-<id>-<key>`."""
-    allowed = [c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in key]
-    return f"run-{run_id}-{''.join(allowed)}"[:_NAME_MAX_CHARS].rstrip(".")
+    return f"run-{run_id}-{spelled(key, '-')}"[: limits.NAME_MAX_CHARS].rstrip(".")
 
 
 def _keep_table(run: Run, key: str, deferred: Deferred) -> dict[str, Any]:
     from artstore.artifact import Artifact
 
-    draft = Artifact(value_collection(run.id, key), TABLE_TYPE)
+    draft = Artifact(value_collection(run.id, key), RUN_TABLE_TYPE)
     entry = draft.add(deferred.value, _entry_name(key))
     made = run.log_artifact(draft)
     return {

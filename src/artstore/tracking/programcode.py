@@ -9,13 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from artstore import limits
+from artstore.names import spelled
+
 if TYPE_CHECKING:
     from artstore.artifact import Artifact
 
 __all__ = ["CODE_TYPE", "code_draft"]
 
 CODE_TYPE: Final = "code"
-_NAME_MAX_CHARS: Final = 128
 _LEFT_OUT: Final = frozenset(["__pycache__", "node_modules", "site-packages", "venv", "artifacts"])
 
 Choice = Callable[..., bool]
@@ -47,9 +49,7 @@ def _usual_name(project: str, root: str) -> str:
     told = os.path.relpath(program, root)
     if told.startswith(os.pardir):
         told = os.path.basename(program)
-    text = f"source-{project}-{told}"
-    allowed = [c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in text]
-    return "".join(allowed)[:_NAME_MAX_CHARS].rstrip(".")
+    return spelled(f"source-{project}-{told}", "_")[: limits.NAME_MAX_CHARS].rstrip(".")
 
 
 def _files_below(root: str) -> Iterator[str]:

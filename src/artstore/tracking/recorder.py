@@ -35,6 +35,7 @@ from artstore.tracking.rowgroups import (
     json_text,
     stored_row,
 )
+from artstore.tracking.telling import warn_user
 
 __all__ = ["HELD_MAX_BYTES", "PENDING_MAX_WEIGHT", "Recorder"]
 
@@ -87,7 +88,7 @@ class Recorder:
         self._flush_seconds = flush_seconds
         self._convert_row = convert_row
         self._on_rows = on_rows
-        self._tell = tell or _tell_on_stderr
+        self._tell = tell or warn_user
         self._told: set[str] = set()
         # The second becomes -1 at the end: one comparison tells `log` of that and of forks.
         self._born = self._generation = generation()
@@ -430,8 +431,3 @@ def _whole_number(step: Any) -> int:
             f"the step of a row is below 2**63, not {step}", code="value-invalid"
         )
     return number
-
-
-def _tell_on_stderr(sentence: str) -> None:
-    with suppress(Exception):
-        sys.stderr.write(f"art: warning: {sentence}\n")

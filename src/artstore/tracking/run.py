@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from artstore import clock, forks
-from artstore.errors import StateError
+from artstore.errors import INTERRUPTED, StateError
 from artstore.settings import DEFAULT_ORIGIN, Settings
 from artstore.tracking.config import Config
 from artstore.tracking.current import exit_code_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-_INTERRUPTED: Final = 130
 """What a shell says of a program that Ctrl-C ended."""
 _SHARED: Final = ("used", "logged", "linked")
 """Changes that a forked child leaves for its parent."""
@@ -451,7 +450,7 @@ class Run(RunArtifacts):
         elif self._depth > 1:
             self._depth -= 1
         elif issubclass(kind, KeyboardInterrupt):
-            self.end("killed", _INTERRUPTED)
+            self.end("killed", INTERRUPTED)
         else:
             code = exit_code_of(error.code) if isinstance(error, SystemExit) else 1
             self.finish(code)

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from artstore.errors import InvalidInputError
-from artstore.versions.runrecords import logged_record, named_records, used_record
+from artstore.names import spelled
+from artstore.versions.runrecords import (
+    linked_record,
+    logged_changes,
+    logged_record,
+    used_record,
+)
 
 if TYPE_CHECKING:
     from artstore.api import Store
@@ -101,8 +107,7 @@ class RunArtifacts:
         made = self._store().log_artifact(
             artifact_or_path, name, type, aliases, tags, message=message, run=self._made_by()
         )
-        inputs = named_records(made)
-        self._note({"logged": [logged_record(made)], **({"used": inputs} if inputs else {})})
+        self._note(logged_changes(made))
         return made
 
     def link_artifact(
@@ -124,18 +129,7 @@ class RunArtifacts:
         if artifact.is_draft():
             artifact = self.log_artifact(artifact)
         linked = artifact.link(target_path, aliases)
-        self._note(
-            {
-                "linked": [
-                    {
-                        "artifact": artifact.collection.qualified_name,
-                        "version": int(artifact.version[1:]),
-                        "target": linked.collection.qualified_name,
-                        "target_version": int(linked.version[1:]),
-                    }
-                ]
-            }
-        )
+        self._note({"linked": [linked_record(artifact, linked)]})
         return linked
 
     # many writers, and the program itself ----------------------------------------------
@@ -315,5 +309,4 @@ class RunArtifacts:
 
 
 def _as_name(text: str) -> str:
-    allowed = [c if c.isascii() and (c.isalnum() or c in "_-.") else "-" for c in text]
-    return "".join(allowed).lstrip(".") or "files"
+    return spelled(text, "-").lstrip(".") or "files"

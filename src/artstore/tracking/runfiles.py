@@ -13,30 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 from artstore import forks
+from artstore.catalog.runs.format import files_collection
 from artstore.errors import ArtstoreError, InvalidInputError
+from artstore.names import RUN_FILES_TYPE
 
 if TYPE_CHECKING:
     from artstore.api import Store
     from artstore.artifact import Artifact
 
-__all__ = ["FILES_TYPE", "POLICIES", "RunFiles", "draft_of_files", "fetch_file", "files_collection"]
+__all__ = ["POLICIES", "RunFiles", "draft_of_files", "fetch_file"]
 
-FILES_TYPE: Final = "run_files"
 POLICIES: Final = ("live", "now", "end")
 
 _Seen = dict[str, tuple[int, int]]
-
-
-def files_collection(run_id: str) -> str:
-    """The collection that holds the files of a run."""
-    return f"run-{run_id}-files"
 
 
 def draft_of_files(run_id: str, directory: Path) -> Artifact | None:
     """What lies in a directory, as a draft; None if that is nothing."""
     from artstore.artifact import Artifact
 
-    draft = Artifact(files_collection(run_id), FILES_TYPE)
+    draft = Artifact(files_collection(run_id), RUN_FILES_TYPE)
     names = list(_names_in(directory))
     for name in names:
         draft.add_file(directory / name, name, policy="immutable")

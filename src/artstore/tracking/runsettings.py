@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from artstore.errors import InvalidInputError
 
-__all__ = ["CONSOLE_MODES", "RunSettings", "Settings", "run_settings"]
+__all__ = ["CONSOLE_MODES", "RunSettings", "Settings", "is_silent", "run_settings"]
 
 CONSOLE_MODES: Final = ("wrap", "redirect", "off")
 
@@ -82,7 +82,7 @@ def run_settings(given: Any = None) -> tuple[RunSettings, list[str]]:
     Raises:
         InvalidInputError: `value-invalid`.
     """
-    usual = RunSettings(silent=_is_set("ARTSTORE_SILENT") or _is_set("WANDB_SILENT"))
+    usual = RunSettings(silent=is_silent())
     if given is None:
         return usual, []
     if isinstance(given, RunSettings):
@@ -104,6 +104,11 @@ def run_settings(given: Any = None) -> tuple[RunSettings, list[str]]:
     if taken.get("console") in ("auto", "wrap_raw", "wrap_emu"):
         taken["console"] = "wrap"
     return replace(usual, **taken), sorted(strange)
+
+
+def is_silent() -> bool:
+    """Whether the environment asks for nothing to be printed."""
+    return _is_set("ARTSTORE_SILENT") or _is_set("WANDB_SILENT")
 
 
 def _is_set(variable: str) -> bool:

@@ -19,14 +19,13 @@ import os
 import signal
 import sys
 import threading
-import time
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
-from artstore import forks
+from artstore import clock, forks
 
 __all__ = ["FLUSH_SECONDS", "Signals"]
 
@@ -159,7 +158,7 @@ class Signals:
             # one that was about to wait when the signal came waits all the same.
             while ident is not None and not self._is_handed_on:
                 signal.pthread_kill(ident, number)
-                time.sleep(wait)
+                clock.sleep(wait)
                 wait = min(2 * wait, _LAST_WAKE_SECONDS)
 
     def _go_on(self, number: int, frame: FrameType | None) -> None:

@@ -17,7 +17,7 @@ from artstore.catalog.runs.format import check_run_id
 from artstore.catalog.runs.state import current_state
 from artstore.errors import ArtstoreError, InvalidInputError, NotFoundError, StateError
 from artstore.names import check_project_name
-from artstore.settings import Settings, resolve
+from artstore.settings import Settings, resolve, user_name
 from artstore.tracking import current, ranks
 from artstore.tracking.joining import Joined, joined_session
 from artstore.tracking.run import Run
@@ -61,6 +61,8 @@ def init(  # noqa: PLR0917 - the order that scripts know
     sync_tensorboard: bool | None = None,  # noqa: FBT001 - W&B's
     monitor_gym: bool | None = None,  # noqa: FBT001 - W&B's
     settings: Any = None,
+    *,
+    store: str | os.PathLike[str] | None = None,
 ) -> Run:
     """
     Begin a run, or give the one that is going on.
@@ -80,6 +82,7 @@ def init(  # noqa: PLR0917 - the order that scripts know
         config: a dict, namespace, flags or the path of a YAML file.
         settings: `RunSettings`, or a dict of its fields.
         dir: where the journal lies, instead of the state directory.
+        store: the store of the run, a URL or a directory; as the settings say.
         save_code, sync_tensorboard, monitor_gym: taken and not acted upon.
     Raises:
         InvalidInputError: `name-invalid`, `value-invalid`, `config-invalid`.
@@ -99,7 +102,10 @@ def init(  # noqa: PLR0917 - the order that scripts know
             hint="resume='must' goes on with a run; a new run can use its artifacts",
         )
     chosen, strange = run_settings(settings)
-    found = resolve(None, check_project_name(project) if project else _variable("PROJECT"))
+    found = resolve(
+        os.fspath(store) if store else None,
+        check_project_name(project) if project else _variable("PROJECT"),
+    )
     directory = Path(dir) if dir else None
     started = _Start(found, chosen, mode or _variable("MODE") or "online", directory)
     started.say_strange(strange)
@@ -247,7 +253,7 @@ class _Start:
             is_primary=self._is_primary(),
             started=clock.now_seconds(),
             host=os.uname().nodename,
-            user=_user(),
+            user=user_name(),
             pid=os.getpid(),
             rank=self.rank.number,
             earlier={name: earlier[name] for name in ("config", "summary", "metrics") if earlier},
@@ -409,15 +415,6 @@ def _texts(given: Sequence[str] | str | None, separator: str | None = None) -> l
     if isinstance(given, str):
         return [text.strip() for text in given.split(separator)] if separator else [given]
     return [str(text) for text in given]
-
-
-def _user() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return str(os.getuid())
 
 
 def _code_directory() -> str | None:

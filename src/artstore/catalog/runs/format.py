@@ -14,9 +14,11 @@ from artstore.errors import InvalidInputError
 
 __all__ = [
     "ENDED_STATES",
+    "RUN_ID_MAX_CHARS",
     "RUN_KINDS",
     "RUN_OBJECTS",
     "check_run_id",
+    "files_collection",
     "object_key",
     "project_prefix",
     "run_prefix",
@@ -29,8 +31,10 @@ RUN_OBJECTS: Final = ("history", "system", "console", "media")
 RUN_ID_MAX_CHARS: Final = 64
 _RUN_ID = re.compile(r"[A-Za-z0-9_\-](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_\-])?")
 _SESSION = re.compile(r"[0-9a-f]{16}")
+_STORE = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _EXIT_CODE_LIMIT: Final = 2**31
+_ENTRY_LIMIT: Final = 10**12
 
 
 def check_run_id(text: str) -> str:
@@ -63,6 +67,11 @@ def object_key(project: str, run_id: str, kind: str, name: str) -> str:
     """The key of something that lies beside a run's log: a segment, a picture."""
     assert kind in RUN_OBJECTS
     return f"{run_prefix(project, run_id)}{kind}/{name}"
+
+
+def files_collection(run_id: str) -> str:
+    """The collection of the files that a run saved."""
+    return f"run-{run_id}-files"
 
 
 # --- Field rules ----------------------------------------------------------------
@@ -105,6 +114,22 @@ def _is_whole(value: Any) -> bool:
     return value is None or (type(value) is dict and _is_run_id(value.get("run")))
 
 
+def _is_origin(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and _is_store(value.get("store"))
+        and _is_project(value.get("project"))
+        and _is_run_id(value.get("run"))
+    )
+
+
+def _is_brought(value: Any) -> bool:
+    return type(value) is dict and all(
+        _is_store(store) and type(n) is int and 0 <= n < _ENTRY_LIMIT for store, n in value.items()
+    )
+
+
+_is_store = _matches(_STORE)
 _is_session = _matches(_SESSION)
 _is_time = _matches(_TIME)
 _NAMED: Final = (("run", _is_run_id), ("project", _is_project))
@@ -130,6 +155,13 @@ RUN_KINDS: Final[Kinds] = {
         ("whole", _is_whole),
     ),
     "edit": (*_NAMED, ("changes", _is_object), ("whole", _is_whole)),
+    "sync": (
+        *_NAMED,
+        ("origin", _is_origin),
+        ("brought", _is_brought),
+        ("changes", lambda value: value is None or _is_object(value)),
+        ("whole", _is_whole),
+    ),
     "delete": (*_NAMED, ("whole", _is_whole)),
     "restore": (*_NAMED, ("whole", _is_whole)),
 }

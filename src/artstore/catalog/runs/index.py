@@ -61,6 +61,7 @@ _WATCHED_SECONDS: Final = 24 * 3600.0
 """A run that was to be heard of is asked for that long; who resumes it writes a marker."""
 _BATCH_COUNT: Final = 512
 _THREAD_COUNT: Final = 16
+_LOGS_KEPT: Final = 1_000
 _DIRECTIONS: Final = ("used", "logged", "linked")
 _MEMBER_COUNT: Final = 100
 """Of one call of `json_extract`: SQLite takes 127 arguments at most."""
@@ -95,6 +96,8 @@ class RunIndex:
         self._store_id = store_id
         self.author = author
         self._is_kept = file is not None
+        # Who reads one takes it out, so that no two threads have the same.
+        self._logs: dict[tuple[str, str], RunLog] = {}
         self._database = HostDatabase(file or _MEMORY, _SCHEMA, _SCHEMA_NUMBER)
 
     @staticmethod
@@ -128,7 +131,7 @@ class RunIndex:
         for marker in activity.read_markers(self._storage, project, since):
             newest[marker.run_id] = max(marker.n, newest.get(marker.run_id, -1))
             marked[marker.run_id] = marker.seconds
-        known = self._known(project)
+        known = self._known_of(project, list(newest), now)
         wanted = {run: n for run, n in newest.items() if n > known.get(run, (-1, 0.0))[0]}
         watched = [run for run, (_, until) in known.items() if until > now and run not in wanted]
         pending = [marked[run] for run in self._read_marked(project, wanted)]
@@ -157,7 +160,7 @@ class RunIndex:
             batch = items[start : start + _BATCH_COUNT]
             states: list[tuple[str, RunState]] = []
             folded: list[str] = []
-            for (run_id, n), raw in zip(batch, self._entries(project, batch), strict=True):
+            for (run_id, _), raw in zip(batch, self._entries(project, batch), strict=True):
                 state = None if raw is None else decode_last(project, run_id, raw)
                 if state is None:
                     folded.append(run_id)
@@ -165,7 +168,6 @@ class RunIndex:
                     states.append((run_id, state))
                 if raw is None:
                     missing.append(run_id)
-                assert n >= 0
             states += [(run_id, state) for run_id, state in self._folded(project, folded)]
             self._keep(project, states)
         return missing
@@ -191,7 +193,13 @@ class RunIndex:
             return
 
         def read(run_id: str) -> RunState:
-            return RunLog(self._storage, project, run_id, self.author).refresh()
+            # Of a run that goes on only what is new is read, again and again.
+            log = self._logs.pop((project, run_id), None)
+            log = log or RunLog(self._storage, project, run_id, self.author)
+            state = log.refresh()
+            if is_open(state.whole) and len(self._logs) < _LOGS_KEPT:
+                self._logs[project, run_id] = log
+            return state
 
         if len(runs) == 1:
             states: Iterable[RunState] = [read(runs[0])]
@@ -288,6 +296,10 @@ class RunIndex:
 
         return self._ask(load)
 
+    def heads(self, project: str) -> dict[str, int]:
+        """The number of the last entry that is known of each run. Cost: no request."""
+        return {run_id: n for run_id, (n, _) in self._known(project).items()}
+
     def edges_of_versions(self, versions: Sequence[tuple[str, int]]) -> list[Edge]:
         """The edges of versions `(project/name, number)`, in any project. Cost: no request."""
         return self._edges("artifact = ? AND version = ?", versions)
@@ -333,15 +345,30 @@ class RunIndex:
         row = (self._store_id, project, seen, listed)
         self._ask(lambda db: db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?)", row))
 
-    def _known(self, project: str) -> dict[str, tuple[int, float]]:
+    def _known(
+        self, project: str, condition: str = "1", values: Sequence[Any] = ()
+    ) -> dict[str, tuple[int, float]]:
+        """Of some runs the number of the last entry, and until when they are asked for."""
+        query = (
+            "SELECT run, n, watched_until FROM runs "  # noqa: S608 - written here
+            f"WHERE store = ? AND project = ? AND {condition}"
+        )
+
         def load(db: sqlite3.Connection) -> dict[str, tuple[int, float]]:
-            rows = db.execute(
-                "SELECT run, n, watched_until FROM runs WHERE store = ? AND project = ?",
-                (self._store_id, project),
-            )
+            rows = db.execute(query, (self._store_id, project, *values))
             return {run: (n, until) for run, n, until in rows}
 
         return self._ask(load)
+
+    def _known_of(
+        self, project: str, runs: Sequence[str], now: float
+    ) -> dict[str, tuple[int, float]]:
+        """Of these runs, and of all that are asked for still; perhaps of others too."""
+        if len(runs) > _BATCH_COUNT:
+            return self._known(project)
+        named = self._known(project, f"run IN ({','.join('?' * len(runs))})", runs)
+        # Not both in one condition: then SQLite would look at every run.
+        return named | self._known(project, "watched_until > ?", [now])
 
     def _keep(self, project: str, states: Sequence[tuple[str, RunState]]) -> None:
         if states:
@@ -413,7 +440,8 @@ def _member(whole: Whole, member: tuple[str, ...]) -> Any:
 
 
 def _watched_until(whole: Whole) -> float:
-    if not is_open(whole):
+    # Whoever brings a run from another store writes a marker each time.
+    if whole["origin"] or not is_open(whole):
         return 0.0
     news = [seconds_of(one.get("next_by")) for one in whole["sessions"] if one["ended"] is None]
     return max(news) + _WATCHED_SECONDS
@@ -426,6 +454,9 @@ def _edges_of(
         for detail in whole[direction]:
             artifact, version = detail.get("artifact"), detail.get("version")
             if type(artifact) is str and type(version) is int and version >= 0:
+                if type(store := detail.get("store")) is str:
+                    # Of a store that this one has it not from: no version here is meant.
+                    artifact = f"{store}//{artifact}"
                 yield artifact, version, direction, project, run_id, _text(detail)
 
 

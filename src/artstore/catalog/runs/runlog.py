@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from artstore import clock, limits
+from artstore import canonical, clock, limits
 from artstore.catalog import log
 from artstore.catalog.format import (
     Body,
@@ -32,7 +32,7 @@ from artstore.storage.protocol import Storage
 
 __all__ = ["ANNOUNCED_KINDS", "RunLog", "RunState", "decode_last", "run_entry_key", "split_changes"]
 
-ANNOUNCED_KINDS: Final = frozenset(["start", "end", "edit", "delete", "restore"])
+ANNOUNCED_KINDS: Final = frozenset(["start", "end", "edit", "sync", "delete", "restore"])
 WITH_WHOLE: Final = frozenset(["end", "edit", "delete", "restore"])
 _ROUND_COUNT: Final = 10_000
 _CHANGES_MAX_BYTES: Final = limits.ENTRY_MAX_BYTES // 2
@@ -72,6 +72,7 @@ class RunLog:
     _whole: Whole = field(init=False)
     _head: Head = START
     _warnings: list[LogWarning] = field(default_factory=list)
+    _added: list[LogEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._whole = empty_whole(self.project, self.run_id)
@@ -85,6 +86,11 @@ class RunLog:
     def state(self) -> RunState:
         """What is known now, without asking the storage."""
         return RunState(self._whole, self._head.n, tuple(self._warnings))
+
+    @property
+    def added(self) -> Sequence[LogEntry]:
+        """What was written here to a run that was brought from another store: edits, sessions."""
+        return self._added
 
     def refresh(self) -> RunState:
         """
@@ -144,16 +150,14 @@ class RunLog:
                 kinds=RUN_KINDS,
             )
 
-        if kind in WITH_WHOLE:
-            stated = LogEntry(
-                n, kind, must_understand=True, write="", time=now, by="", fields=entry
-            )
-            try:
-                return encoded(apply_entry(self._whole, stated))
-            except LimitExceededError:
-                # Too large to be said at once: readers then fold all entries.
-                pass
-        return encoded(None)
+        if kind not in WITH_WHOLE:
+            return encoded(None)
+        stated = LogEntry(n, kind, must_understand=True, write="", time=now, by="", fields=entry)
+        try:
+            return encoded(apply_entry(self._whole, stated))
+        except LimitExceededError:
+            # Too large to be said at once: readers then fold all entries.
+            return encoded(None)
 
     def _take(self, entries: Sequence[RawEntry]) -> None:
         for raw in entries:
@@ -171,6 +175,8 @@ class RunLog:
                 )
             )
             if isinstance(taken, LogEntry):
+                if self._whole["origin"] and taken.kind != "sync":
+                    self._added.append(taken)
                 self._whole = apply_entry(self._whole, taken)
             elif isinstance(taken, VoidEntry):
                 self._warn("log-void-entry", raw.n, f"entry {raw.n} {taken.reason}; it is ignored")
@@ -244,8 +250,6 @@ def _merge(part: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _size_of(value: Any) -> int:
-    from artstore import canonical
-
     return len(canonical.encode(value, what="changes of a run"))
 
 

@@ -57,6 +57,8 @@ def empty_whole(project: str, run_id: str) -> Whole:
         "environment": {},
         "segments": {},
         "sessions": [],
+        "origin": {},
+        "brought": {},
     }
 
 
@@ -71,6 +73,8 @@ def apply_entry(whole: Whole, entry: LogEntry) -> Whole:
     after["updated"] = entry.time
     if entry.kind in ("start", "update", "end"):
         after["sessions"] = _sessions(after["sessions"], entry)
+    elif entry.kind == "sync":
+        after["origin"], after["brought"] = dict(fields["origin"]), dict(fields["brought"])
     elif entry.kind in ("delete", "restore"):
         after["deleted"] = entry.kind == "delete"
     return after
@@ -148,6 +152,9 @@ def _normal(stated: Mapping[str, Any], project: str, run_id: str) -> Whole:
     after["sessions"] = [one for one in after["sessions"] if _is_session(one)]
     for name in _LISTS:
         after[name] = [value for value in after[name] if type(value) is dict]
+    if not all(type(after["origin"].get(name)) is str for name in ("store", "project", "run")):
+        after["origin"] = {}
+    after["brought"] = {store: n for store, n in after["brought"].items() if type(n) is int}
     return after
 
 
