@@ -112,6 +112,11 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+# Python tells of what is raised while it collects garbage or forgets weak references.
+UNRAISABLE = "ignore::pytest.PytestUnraisableExceptionWarning"
+
+
+@pytest.mark.filterwarnings(UNRAISABLE)
 def test_interrupts_at_any_moment_divide_no_row_and_lose_none_that_was_logged(
     tmp_path: Path,
 ) -> None:
@@ -146,6 +151,7 @@ def test_interrupts_at_any_moment_divide_no_row_and_lose_none_that_was_logged(
     assert len(logged) == found.num_rows
 
 
+@pytest.mark.filterwarnings(UNRAISABLE)
 def test_an_interrupted_close_is_done_by_the_next_one(tmp_path: Path) -> None:
     with alarms(interrupt) as set_alarm:
         for at in range(300):
