@@ -84,7 +84,7 @@ with init(id="{mode}", settings={{"console": "{mode}"}}) as run:
 """
         )
         assert err.count("art: ") == 5, err
-        assert f"art: to see it: art serve --store {host.url}, then /p/p/r/{mode}\n" in err
+        assert f"art: to see it: art serve --store {host.url}, then /p/p/runs/{mode}\n" in err
         assert sorted(host.stored(mode).console().splitlines()) == ["printed", "said"]
     _, err = host.run("init()", environ={"ARTSTORE_SILENT": "1"})
     assert err == ""

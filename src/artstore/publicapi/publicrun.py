@@ -164,7 +164,7 @@ class PublicRun(Unoffered, StoredRun):
     @property
     def url(self) -> str:
         """Where the page shows it, below the address of `art serve`."""
-        return f"/p/{self.project}/r/{self.id}"
+        return f"/p/{self.project}/runs/{self.id}"
 
     @property
     def storage_id(self) -> str:

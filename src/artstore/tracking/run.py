@@ -169,7 +169,7 @@ class Run(RunArtifacts):
     @property
     def url(self) -> str | None:
         """Where the page shows it, below the address of `art serve`; None if it is not recorded."""
-        return f"/p/{self.project}/r/{self.id}" if self._is_recording else None
+        return f"/p/{self.project}/runs/{self.id}" if self._is_recording else None
 
     @property
     def dir(self) -> str:
