@@ -170,9 +170,11 @@ _SHAPES: Final = re.compile(
     re.VERBOSE,
 )
 _BEARER: Final = re.compile(r"\b(Bearer|Basic) +([A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
-# A port is no password: `http://localhost:8080/a@b`.
+# A port is no password, `http://localhost:8080/a@b`; but `me:8080/` may begin one.
+_NO_PORT: Final = r"(?!(?:localhost|[\w\-]{1,63}\.[\w.\-]{1,200}):\d{1,5}/)"
 _USER_AND_PASSWORD: Final = re.compile(
-    r"(?<=://)(?:[^/\s:@\"'<>]{0,200}:(?!\d+/)[^\s\"'<>]{0,500}|[^/\s:@\"'<>?#]{1,500})@"
+    rf"(?<=://){_NO_PORT}"
+    r"(?:[^/\s:@\"'<>]{0,200}:[^\s\"'<>]{0,500}|[^/\s:@\"'<>?#]{1,500})@"
 )
 _PARAMETER: Final = re.compile(r"([?&;])([A-Za-z][\w.\-]{0,60})=([^&;\s\"'<>]+)")
 _SIGNED: Final = frozenset(
@@ -415,7 +417,7 @@ def _known_values(environ: Mapping[str, str]) -> set[str]:
             found.update(_spellings(value))
         elif "://" in value and "@" in value:
             # DATABASE_URL and its like: only the password in it is one.
-            user = re.search(r"://[^/\s:@]*:(?!\d+/)([^\s]*)@", value)
+            user = re.search(rf"://{_NO_PORT}[^/\s:@]*:([^\s]*)@", value)
             if user:
                 found.update(_spellings(user[1]))
     return found
