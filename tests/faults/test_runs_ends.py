@@ -221,6 +221,31 @@ def test_init_within_a_run_gives_it_again_unless_told_otherwise(host: Host) -> N
     assert host.stored("e").state == "finished"
 
 
+def test_a_bare_init_within_a_block_does_not_keep_the_block_from_ending_the_run(
+    host: Host,
+) -> None:
+    out, _ = host.run(
+        """
+with init(id="a") as run:
+    init().log({"x": 1})
+say(run.state)
+outer = init(id="b")
+with init() as inner:
+    init()
+say(outer.state)
+outer.finish()
+say(outer.state)
+try:
+    with init(id="c") as failed:
+        init()
+        1 / 0
+except ZeroDivisionError:
+    say(failed.state)
+"""
+    )
+    assert out.split() == ["finished", "running", "finished", "failed"]
+
+
 def test_a_bare_second_init_in_a_notebook_begins_another_run(host: Host) -> None:
     out, _ = host.run(
         """

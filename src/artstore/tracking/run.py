@@ -84,7 +84,7 @@ class Run(RunArtifacts):
         self.starting_step = recording.recorder.step if recording else 0
         self._quiet_step = 0
         self._depth = 1
-        self._is_entered = False
+        self._depths: list[int] = []
         self._is_over = False
         self._state = "running"
         self._is_preempting = False
@@ -436,7 +436,7 @@ class Run(RunArtifacts):
             self._recording.preempt()
 
     def __enter__(self) -> Self:
-        self._is_entered = True
+        self._depths.append(self._depth)
         return self
 
     def __exit__(
@@ -445,6 +445,8 @@ class Run(RunArtifacts):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # What began again within the block and never finished does not keep it from ending.
+        self._depth = min(self._depth, self._depths.pop())
         if kind is None:
             self.finish()
         elif self._depth > 1:
@@ -464,8 +466,8 @@ class Run(RunArtifacts):
 
     @property
     def is_entered(self) -> bool:
-        """Whether it is used in a `with` statement."""
-        return self._is_entered
+        """Whether a `with` statement of it is going on."""
+        return bool(self._depths)
 
     def on_finish(self, forget: Callable[[Run], None]) -> None:
         """Have `forget` called when it has ended."""

@@ -20,6 +20,7 @@ from artstore.names import check_project_name
 from artstore.settings import Settings, resolve, user_name
 from artstore.tracking import current, ranks
 from artstore.tracking.joining import Joined, joined_session
+from artstore.tracking.notebooks import in_notebook
 from artstore.tracking.run import Run
 from artstore.tracking.runnames import new_run_id, spoken_name
 from artstore.tracking.runsettings import RunSettings, run_settings
@@ -278,7 +279,7 @@ class _Start:
             store_settings=self.settings,
             recording=recording,
             earlier=earlier,
-            may_change_config=is_joining or _in_notebook(),
+            may_change_config=is_joining or in_notebook(),
         )
         current.enter(run)
         recording.handle_signals(run.preempt)
@@ -358,7 +359,7 @@ def _previous(reinit: bool | str | None) -> Run | None:  # noqa: FBT001 - W&B's
     if reinit in (True, "finish_previous"):
         run.finish()
         return None
-    if run.is_entered or reinit == "return_previous" or not _in_notebook():
+    if run.is_entered or reinit == "return_previous" or not in_notebook():
         return run.enter_again()
     # In a notebook a cell is run again and again.
     run.end("finished", 0)
@@ -424,8 +425,3 @@ def _code_directory() -> str | None:
         return os.path.dirname(os.path.abspath(file)) if file else os.getcwd()
     except OSError:
         return None
-
-
-def _in_notebook() -> bool:
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

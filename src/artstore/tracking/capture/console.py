@@ -21,6 +21,7 @@ from artstore import clock, forks
 from artstore.tracking.capture import secrets
 from artstore.tracking.capture.lines import LineFolder
 from artstore.tracking.capture.redirect import Redirect
+from artstore.tracking.notebooks import on_each_cell, write_below_cell
 from artstore.tracking.telling import past
 
 __all__ = ["BURST_BYTES", "RATE_BYTES", "Console", "Mode"]
@@ -78,20 +79,32 @@ class Console:
         self._tees: list[_Tee] = []
         self._redirects: list[Redirect] = []
         self._past: Any = None
+        self._end_of_cells: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Begin to listen. Streams that are not there, or cannot be wrapped, are left alone."""
         for name in _STREAMS:
             if self._mode == "wrap":
-                tee = _Tee.put_on(getattr(sys, name, None), name, self)
-                if tee is not None:
-                    self._tees.append(tee)
-                    self._lead_past(name, tee.write)
+                self._stand_before(name)
             elif self._mode == "redirect":
                 redirect = Redirect.begin(getattr(sys, name, None), self._taker(name))
                 if redirect is not None:
                     self._redirects.append(redirect)
                     self._lead_past(name, redirect.write_past)
+
+        if self._tees:
+            self._end_of_cells = on_each_cell(self._stand_before_cell)
+
+    def _stand_before(self, name: str) -> None:
+        tee = _Tee.put_on(getattr(sys, name, None), name, self)
+        if tee is not None:
+            self._tees.append(tee)
+            self._lead_past(name, tee.write)
+
+    def _stand_before_cell(self) -> None:
+        for tee in [tee for tee in self._tees if tee.is_lost()]:
+            self._tees.remove(tee)
+            self._stand_before(tee.name)
 
     def take(self, stream: str, text: str) -> None:
         """Note what was written to a stream; for whoever writes to it past Python."""
@@ -116,6 +129,7 @@ class Console:
 
     def close(self) -> None:
         """Stop listening, put the streams back as they were, hand on what is left. Idempotent."""
+        self._end_of_cells()
         for tee in reversed(self._tees):
             tee.take_off()
         for redirect in reversed(self._redirects):
@@ -129,6 +143,8 @@ class Console:
     def _lead_past(self, name: str, write: Callable[[str], Any]) -> None:
         # What artstore itself says is not what the program printed.
         if name == "stderr":
+            if self._past in past:
+                past.remove(self._past)
             self._past = write
             past.append(write)
 
@@ -279,6 +295,11 @@ class _Tee:
 
     def is_in_front(self) -> bool:
         return getattr(self.stream, "__dict__", {}).get("write") is self
+
+    def is_lost(self) -> bool:
+        """Whether the end of a cell of a notebook has put another `write` in its place."""
+        write = getattr(self.stream, "__dict__", {}).get("write")
+        return write is not self and write_below_cell(write) is not self
 
     def take_off(self) -> None:
         self.console = None
