@@ -75,7 +75,7 @@ The codes of single errors are in [error-codes.md](error-codes.md).
 | `NO_COLOR` | no colours, if set to anything |
 | `XDG_CONFIG_HOME` | where your settings lie: `artstore/config.toml`; else `~/.config` |
 | `XDG_DATA_HOME` | where the default store lies: `artstore/store`; else `~/.local/share` |
-| `XDG_STATE_HOME` | where journals of runs lie, and which directories are checkouts; else `~/.local/state` |
+| `XDG_STATE_HOME` | journals of runs, and which directories are checkouts; else `~/.local/state` |
 """
 
 

@@ -43,7 +43,7 @@ LAYERS: list[tuple[str, ...]] = [
             " + storeconnection + storeruns + storetables + storeupkeep + versions"
         ),
     ),
-    ("tracking",),
+    ("tracking", "syncing"),
     # The package itself names what is public, lazily: it knows all below it.
     ("__init__",),
     ("integrations", "testing", "web"),

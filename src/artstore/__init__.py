@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from artstore.media.video import Video
     from artstore.publicapi.api import Api
     from artstore.runs.storedrun import StoredRun
+    from artstore.syncing.report import SyncReport
+    from artstore.syncing.storesync import sync
     from artstore.tables.diffs.comparing import diff_tables
     from artstore.tables.diffs.tablediff import TableDiff
     from artstore.tables.joined import JoinedTable
@@ -133,6 +135,7 @@ __all__ = [
     "StorageError",
     "Store",
     "StoredRun",
+    "SyncReport",
     "Table",
     "TableDiff",
     "UnavailableError",
@@ -163,6 +166,7 @@ __all__ = [
     "show",
     "sql",
     "summary",
+    "sync",
     "teardown",
     "unwatch",
     "upsert_artifact",
@@ -199,6 +203,7 @@ _HOMES = {
     "Settings": "artstore.tracking.runsettings",
     "Store": "artstore.api",
     "StoredRun": "artstore.runs.storedrun",
+    "SyncReport": "artstore.syncing.report",
     "Table": "artstore.tables.table",
     "TableDiff": "artstore.tables.diffs.tablediff",
     "Video": "artstore.media.video",
@@ -224,6 +229,7 @@ _HOMES = {
     "setup": "artstore.tracking.manners",
     "show": "artstore.web.showing",
     "sql": "artstore.defaultstore",
+    "sync": "artstore.syncing.storesync",
     "summary": "artstore.tracking.current",
     "teardown": "artstore.tracking.manners",
     "unwatch": "artstore.tracking.current",

@@ -49,6 +49,7 @@ LATE_MODULES: Final = (
     *("artstore.additions", "artstore.drafts.frompath", "artstore.drafts.looking"),
     *("artstore.versions.linking", "artstore.versions.listing", "artstore.versions.onefile"),
     "artstore.versions.showing",
+    *("artstore.catalog.runs.index", "artstore.catalog.versionindex", "artstore.lineagesource"),
     *("artstore.catalog.fences", "artstore.catalog.operations", "artstore.manifests.diff"),
     *("artstore.transfer.cachefill", "artstore.transfer.contentcache", "artstore.transfer.fetch"),
     *("artstore.transfer.hashing", "artstore.transfer.links", "artstore.transfer.oldfile"),

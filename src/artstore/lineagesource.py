@@ -1,5 +1,5 @@
 """
-What walks of lineage ask, answered from the index of runs and the logs of collections.
+What walks of lineage ask, answered from what this machine knows of runs and collections.
 """
 
 from __future__ import annotations
@@ -7,8 +7,7 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from artstore import clock
 from artstore.catalog.runs.state import current_state
@@ -23,33 +22,37 @@ from artstore.lineage.records import (
     RunName,
     VersionFacts,
     VersionName,
+    is_marked_bad,
 )
 from artstore.names import parse_artifact_name
 
 if TYPE_CHECKING:
     from artstore.catalog.runs.index import RunIndex
-    from artstore.catalog.state import CollectionState, VersionState
+    from artstore.catalog.state import Source
+    from artstore.catalog.versionindex import KnownCollection, KnownVersion, NamedVersions
     from artstore.manifests.entry import Entry
+    from artstore.names import ArtifactName
     from artstore.transfer.place import StorePlace
 
 __all__ = ["StoreSource"]
-
-_BAD: Final = "bad"
-_THREAD_COUNT: Final = 16
 
 
 class StoreSource:
     """
     A `FileSource` over one store, for one walk: each collection is looked up once.
 
-    Edges between versions stand with the version that names another one (`inputs`, `source`);
-    from the other end they are found among the collections of every project.
+    Edges between versions stand with the version that names another one (`inputs`, `source`,
+    `origin`); from the other end they are found among the collections of every project.
+
+    Cost: one scan for each collection that is met, of all of them where edges go out of
+    versions; logs are read and folded only where they have grown since this machine last
+    looked (`catalog/versionindex.py`).
     """
 
     def __init__(self, place: StorePlace, index: RunIndex) -> None:
         self._place = place
         self._index = index
-        self._states: dict[CollectionName, CollectionState | None] = {}
+        self._known: dict[CollectionName, KnownCollection | None] = {}
         self._named_by: dict[VersionName, list[Edge]] | None = None
 
     # --- nodes ------------------------------------------------------------------------------
@@ -59,10 +62,10 @@ class StoreSource:
         self._look_up({name.collection for name in names})
         found = {}
         for name in names:
-            state = self._states.get(name.collection)
-            version = None if state is None else state.versions.get(name.version)
-            if state is not None and version is not None and not name.store:
-                found[name] = _version_facts(name, state, version)
+            known = self._known.get(name.collection)
+            version = None if known is None else known.versions.get(name.version)
+            if known is not None and version is not None and not name.store:
+                found[name] = _version_facts(name, known.type, version)
         return found
 
     def runs(self, names: Collection[RunName], /) -> Mapping[RunName, RunFacts]:
@@ -82,10 +85,14 @@ class StoreSource:
         self._look_up(names)
         found = {}
         for name in names:
-            state = self._states.get(name)
-            if state is not None:
-                good = [one.version for one in state.live if not _is_bad(one)]
-                found[name] = CollectionFacts(max(good, default=None), dict(state.aliases))
+            known = self._known.get(name)
+            if known is not None:
+                good = (
+                    one.version
+                    for one in known.versions.values()
+                    if one.is_live and not is_marked_bad(one.tags, one.aliases)
+                )
+                found[name] = CollectionFacts(max(good, default=None), dict(known.aliases))
         return found
 
     def live_versions(self, project: str | None, /) -> Iterable[VersionName]:
@@ -94,10 +101,20 @@ class StoreSource:
         names = self._all_collections(projects)
         self._look_up(names)
         for name in names:
-            state = self._states.get(name)
-            if state is not None:
-                for version in state.live:
-                    yield VersionName(name.project, name.name, version.version)
+            known = self._known.get(name)
+            for version in () if known is None else known.versions.values():
+                if version.is_live:
+                    yield VersionName(*name, version.version)
+
+    def find(self, project: str, name: ArtifactName) -> VersionName | None:
+        """The live version that a name means, if that is easily told. Cost: one scan."""
+        where = CollectionName(project, name.name)
+        self._look_up([where])
+        known = self._known.get(where)
+        version = None if known is None else known.find(name)
+        if known is None or version is None:
+            return None
+        return VersionName(known.project, known.name, version.version)
 
     # --- edges ------------------------------------------------------------------------------
 
@@ -138,15 +155,9 @@ class StoreSource:
 
     def _named(self, name: VersionName) -> Iterator[Edge]:
         """Edges from what a version itself names."""
-        state = self._states.get(name.collection)
-        version = None if state is None else state.versions.get(name.version)
-        if version is None:
-            return
-        for kind, sources in (("depends", version.inputs), ("linked", (version.source,))):
-            for source in sources:
-                if source is not None:
-                    before = VersionName(source.project, source.name, source.version)
-                    yield Edge("linked" if kind == "linked" else "depends", before, name)
+        known = self._known.get(name.collection)
+        named = None if known is None else known.named.get(name.version)
+        return iter(()) if named is None else _edges_from(named, name)
 
     def _all_named_by(self) -> Mapping[VersionName, list[Edge]]:
         if self._named_by is None:
@@ -154,12 +165,11 @@ class StoreSource:
             names = self._all_collections(self._place.catalog.projects())
             self._look_up(names)
             for name in names:
-                state = self._states.get(name)
-                for version in () if state is None else state.versions.values():
-                    if version.inputs or version.source is not None:
-                        for edge in self._named(VersionName(*name, version.version)):
-                            assert isinstance(edge.before, VersionName)
-                            found[edge.before].append(edge)
+                known = self._known.get(name)
+                for number, named in () if known is None else known.named.items():
+                    for edge in _edges_from(named, VersionName(*name, number)):
+                        assert isinstance(edge.before, VersionName)
+                        found[edge.before].append(edge)
             self._named_by = found
         return self._named_by
 
@@ -173,10 +183,10 @@ class StoreSource:
     def first_version_with(self, version: VersionName, path: str, digest: str, /) -> VersionName:
         """As `FileSource.first_version_with`."""
         self._look_up([version.collection])
-        state = self._states.get(version.collection)
+        known = self._known.get(version.collection)
         first = version
         for number in range(version.version - 1, -1, -1):
-            if state is None or number not in state.versions:
+            if known is None or number not in known.versions:
                 continue
             name = VersionName(version.project, version.name, number)
             try:
@@ -199,10 +209,10 @@ class StoreSource:
 
     def _read_entry(self, name: VersionName, path: str) -> Entry:
         self._look_up([name.collection])
-        state = self._states.get(name.collection)
-        if state is None or name.version not in state.versions:
+        known = self._known.get(name.collection)
+        if known is None or name.version not in known.versions:
             raise NotFoundError(f"there is no {name}", code="version-not-found")
-        return self._place.manifest(state.versions[name.version]).entry(path)
+        return self._place.manifest(known.versions[name.version]).entry(path)
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -215,39 +225,38 @@ class StoreSource:
         ]
 
     def _look_up(self, names: Iterable[CollectionName]) -> None:
-        new = [name for name in dict.fromkeys(names) if name not in self._states]
-        if len(new) == 1:
-            self._states[new[0]] = self._state(new[0])
-        elif new:
-            with ThreadPoolExecutor(min(_THREAD_COUNT, len(new))) as pool:
-                self._states.update(zip(new, pool.map(self._state, new), strict=True))
-
-    def _state(self, name: CollectionName) -> CollectionState | None:
-        try:
-            return self._place.catalog.state_or_none(name.project, name.name)
-        except ArtstoreError:
-            # One log that cannot be read must not hide the lineage of all others.
-            return None
+        new = [name for name in names if name not in self._known]
+        found = self._place.version_index.collections(new)
+        self._known.update((CollectionName(*name), known) for name, known in found.items())
 
 
-def _version_facts(
-    name: VersionName, state: CollectionState, version: VersionState
-) -> VersionFacts:
+def _version_facts(name: VersionName, type_name: str | None, version: KnownVersion) -> VersionFacts:
     return VersionFacts(
         name,
         "live" if version.is_live else "deleted",
-        state.type,
+        type_name,
         version.digest,
         version.size_bytes,
         version.created,
         version.by,
-        tuple(version.aliases),
-        tuple(version.tags),
+        version.aliases,
+        version.tags,
     )
 
 
-def _is_bad(version: VersionState) -> bool:
-    return _BAD in version.tags or _BAD in version.aliases
+def _edges_from(named: NamedVersions, name: VersionName) -> Iterator[Edge]:
+    for one in named.inputs:
+        yield Edge("depends", _name_of(one), name)
+    if named.source is not None:
+        yield Edge("linked", _name_of(named.source), name)
+    if named.origin is not None:
+        origin = named.origin
+        before = VersionName(origin.project, origin.name, origin.version, origin.store)
+        yield Edge("derived", before, name)
+
+
+def _name_of(source: Source) -> VersionName:
+    return VersionName(source.project, source.name, source.version, source.store)
 
 
 def _run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
@@ -267,15 +276,17 @@ def _run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
         git.get("remote"),
         bool(git.get("dirty")),
         shlex.join(map(str, argv)) if type(argv) is list else None,
+        group=whole["group"],
     )
 
 
 def _as_edges(found: Any) -> Iterator[Edge]:
     """Edges of the graph from one of the index; none from what names no version."""
-    project, slash, name = found.artifact.partition("/")
+    store, _, artifact = found.artifact.rpartition("//")
+    project, slash, name = artifact.partition("/")
     if not slash:
         return
-    version = VersionName(project, name, found.version)
+    version = VersionName(project, name, found.version, store)
     run = RunName(found.project, found.run_id)
     detail = found.detail
     time = detail.get("time")

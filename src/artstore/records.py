@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from artstore.api import CollectionInfo, LoggedArtifact, VersionState
+    from artstore.catalog.state import Origin
     from artstore.manifests.entry import Entry
 
 __all__ = [
@@ -54,6 +55,19 @@ def version_record(artifact: LoggedArtifact) -> dict[str, Any]:
         "message": artifact.message,
         "metadata": artifact.metadata,
         "created_at": artifact.created_at,
+        "origin": _origin_record(artifact.origin),
+    }
+
+
+def _origin_record(origin: Origin | None) -> dict[str, Any] | None:
+    """From where a version was brought."""
+    if origin is None:
+        return None
+    return {
+        "store": origin.store,
+        "project": origin.project,
+        "name": origin.name,
+        "version": version_name(origin.version),
     }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from artstore.catalog.runs.index import RunIndex
     from artstore.catalog.state import CollectionState, VersionState
     from artstore.lineage.graph import Graph
-    from artstore.lineage.records import NodeName
+    from artstore.lineage.records import NodeName, VersionName
     from artstore.lineage.stale import StaleReport
     from artstore.lineage.why import WhyReport
     from artstore.lineagesource import StoreSource
@@ -53,12 +53,14 @@ class StoreLineage:
             depth: edges from them at the most; all if None.
         Raises:
             NotFoundError: `collection-not-found`, `version-not-found`, `run-not-found`, ...
-        Cost: one scan a project with runs; one scan a collection that is met; no content is read.
+        Cost: one scan a project with runs; one scan a collection that is met, all of the store
+            on the way down; logs are read where they have grown since, no content is read.
         """
         from artstore.lineage.graph import graph
 
-        roots = [self._node(name) for name in names]
-        return graph(self._lineage_source(), roots, direction=direction, depth=depth)
+        source = self._lineage_source()
+        roots = [self._node(source, name) for name in names]
+        return graph(source, roots, direction=direction, depth=depth)
 
     def why(self, name: str, path: str | None = None, *, depth: int = 8) -> WhyReport:
         """
@@ -71,12 +73,10 @@ class StoreLineage:
             NotFoundError: as `artifact`; `entry-not-found`.
         Cost: as `lineage`; with a path, reads the lists of files of earlier versions.
         """
-        from artstore.lineage.records import VersionName
         from artstore.lineage.why import why
 
-        state, version = self._resolve(name)
-        root = VersionName(state.project, state.name, version.version)
-        return why(self._lineage_source(), root, path, depth=depth)
+        source = self._lineage_source()
+        return why(source, self._version_name(source, name), path, depth=depth)
 
     def stale(self, project: str | None = None, *, names: list[str] | None = None) -> StaleReport:
         """
@@ -87,15 +87,13 @@ class StoreLineage:
             names: only these versions.
         Cost: one scan for each collection of the project and of its inputs.
         """
-        from artstore.lineage.records import VersionName
         from artstore.lineage.stale import stale
 
         source = self._lineage_source()
         if names is None:
             wanted = None if project == "*" else project or self.project
             return stale(source, project=wanted)
-        found = [self._resolve(name) for name in names]
-        return stale(source, roots=[VersionName(s.project, s.name, v.version) for s, v in found])
+        return stale(source, roots=[self._version_name(source, name) for name in names])
 
     def _lineage_source(self) -> StoreSource:
         from artstore.lineagesource import StoreSource
@@ -105,14 +103,24 @@ class StoreLineage:
             index.refresh(project)
         return StoreSource(self._place(), index)
 
-    def _node(self, name: str) -> NodeName:
-        from artstore.lineage.records import RunName, VersionName
+    def _node(self, source: StoreSource, name: str) -> NodeName:
+        from artstore.lineage.records import RunName
 
         if name.startswith("run:"):
             *before, run_id = name.removeprefix("run:").split("/")
             project = naming.check_project_name(before[-1] if before else self.project)
             self.run(f"{project}/{run_id}")
             return RunName(project, run_id)
+        return self._version_name(source, name)
+
+    def _version_name(self, source: StoreSource, name: str) -> VersionName:
+        from artstore.lineage.records import VersionName
+
+        parsed = naming.parse_artifact_name(name)
+        found = source.find(parsed.project or self.project, parsed)
+        if found is not None:
+            return found
+        # It may be there all the same; else the error says what is.
         state, version = self._resolve(name)
         return VersionName(state.project, state.name, version.version)
 

@@ -35,7 +35,7 @@ ISSUED = [
         "restore",
     ),
     *("verify", "check", "du", "cache", "config", "completion", "import", "demo", "table"),
-    *("serve", "runs", "run"),
+    *("serve", "runs", "run", "sync"),
 ]
 
 

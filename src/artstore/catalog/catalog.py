@@ -26,6 +26,7 @@ from artstore.catalog.format import (
     collection_prefix,
     encode_entry,
 )
+from artstore.catalog.log import Head
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState
 from artstore.errors import (
@@ -139,6 +140,42 @@ class Catalog:
         state = self._look(project, name)
         state.check_readable()
         return state if state.exists else None
+
+    def state_since(
+        self, project: str, name: str, known: Head | None
+    ) -> tuple[Head | None, CollectionState | None]:
+        """
+        As `state_or_none`, for a caller who may know the collection up to some entry.
+
+        Args:
+            known: that entry of its log.
+        Returns:
+            the last entry of the log now, and the state; no state if that is `known` still.
+            No entry either if the collection does not exist, or lies behind a redirect, or if
+            something is damaged: what such a collection is nobody should remember.
+        Raises:
+            UnsupportedFormatError: `entry-kind-unknown`.
+        Cost: one scan; the log is neither read nor folded if it still ends at `known`.
+        """
+        followed = self._follow(project, name)
+        with followed.lock:
+            head = None if known is None else followed.still_at(known)
+            if head is not None:
+                return head, None
+            followed.refresh()
+            head, state = followed.head, followed.fold.state()
+        is_elsewhere = state.redirect is not None
+        if is_elsewhere:
+            root = self._renamed(state, refresh=True)
+            with root.lock:
+                state = root.fold.state()
+        state.check_readable()
+        if not state.exists:
+            return None, None
+        if is_elsewhere or state.damage is not None or state.is_in_doubt:
+            return None, state
+        is_known = known is not None and (known.n, known.digest) == (head.n, head.digest)
+        return head, None if is_known else state
 
     def damaged_state(self, project: str, name: str) -> CollectionState:
         """As `state`, but never refused: what a check looks at, warnings and unknown kinds."""
@@ -354,14 +391,16 @@ class Catalog:
 
     def _follow_redirect(self, project: str, name: str, *, refresh: bool) -> FollowedLog[Fold]:
         followed, state = self._known(project, name, refresh=refresh)
-        if state.redirect is None:
-            return followed
+        return followed if state.redirect is None else self._renamed(state, refresh=refresh)
+
+    def _renamed(self, state: CollectionState, *, refresh: bool) -> FollowedLog[Fold]:
+        assert state.redirect is not None
         # C10: redirects point at the log itself, never at another redirect.
         root, root_state = self._known(*state.redirect, refresh=refresh)
         if root_state.redirect is not None or not root_state.exists:
             there = "/".join(state.redirect)
             raise DamagedDataError(
-                f"{project}/{name} was renamed from {there}, where there is no collection",
+                f"{state.qualified_name} was renamed from {there}, where there is no collection",
                 code="collection-redirected",
             )
         return root

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from artstore.catalog.format import (
     COLLECTION_KINDS,
@@ -27,6 +27,7 @@ from artstore.catalog.state import (
     CollectionState,
     Fence,
     LogWarning,
+    Origin,
     Pin,
     Source,
     Tombstone,
@@ -66,6 +67,7 @@ class Fold:
         self._lost = start.lost
         self._highest = start.highest - start.lost
         self._has_damaged_tail = start.has_damaged_tail
+        self._origins: set[tuple[str, str, str, int]] | None = None
         self._state: CollectionState | None = None
 
     @property
@@ -213,8 +215,13 @@ class Fold:
         expected = self._highest + 1
         # C2: numbers are stated. Behind lost entries a higher one is all that can be asked for.
         may_be_higher = self._damage is not None or number <= expected + self._lost
+        origin = _origin(fields)
+        # What was brought from another store keeps its number: gaps are no fault there.
+        may_be_higher = may_be_higher or origin is not None
         if number != expected and not (may_be_higher and number > expected):
             return f"states version v{number} where v{expected} is next"
+        if origin is not None and origin.identity in self._known_origins():
+            return f"brings {origin.qualified_name} of store {origin.store} a second time"
         if draft is not None and self._drafts.get(draft, -1) is not None:
             return f"publishes draft {draft}, which is not open"
         source = fields.get("source") if entry.kind == "link" else None
@@ -226,8 +233,8 @@ class Fold:
             size_bytes=fields["size_bytes"],
             file_count=fields["file_count"],
             entry_count=fields["entry_count"],
-            created=entry.time,
-            by=entry.by,
+            created=entry.time if origin is None else origin.created,
+            by=entry.by if origin is None else origin.by,
             n=entry.n,
             tags=tuple(fields["tags"]),
             source=None
@@ -236,10 +243,13 @@ class Fold:
             draft=draft,
             run=fields.get("run"),
             inputs=tuple(
-                Source(one["project"], one["name"], one["version"])
+                Source(one["project"], one["name"], one["version"], one.get("store") or "")
                 for one in fields.get("inputs") or ()
             ),
+            origin=origin,
         )
+        if origin is not None:
+            self._known_origins().add(origin.identity)
         self._highest = number
         self._lost = 0
         if draft is not None:
@@ -247,6 +257,15 @@ class Fold:
         if fields["aliases"]:
             self._move_aliases(number, fields["aliases"], ())
         return None
+
+    def _known_origins(self) -> set[tuple[str, str, str, int]]:
+        if self._origins is None:
+            self._origins = {
+                version.origin.identity
+                for version in self._versions.values()
+                if version.origin is not None
+            }
+        return self._origins
 
     def _alias(self, entry: LogEntry) -> str | None:
         version = self._live(entry)
@@ -383,3 +402,11 @@ class Fold:
         "draft_abandon": _draft,
         "attest": _attest,
     }
+
+
+def _origin(fields: Mapping[str, Any]) -> Origin | None:
+    stated = fields.get("origin")
+    if stated is None:
+        return None
+    project, _, name = stated["artifact"].partition("/")
+    return Origin(stated["store"], project, name, stated["version"], stated["time"], stated["by"])

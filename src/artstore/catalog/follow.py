@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Generic, Protocol, TypeVar
 
 from artstore.catalog import log
 from artstore.catalog.format import LogEntry, RawEntry, UnknownEntry, VoidEntry
-from artstore.catalog.log import START, Head
+from artstore.catalog.log import START, Head, Tail
 from artstore.catalog.replica import Replica
 from artstore.catalog.rollups import FAN_OUT
 from artstore.catalog.state import LogWarning
@@ -90,6 +91,26 @@ class FollowedLog(Generic[FoldType]):
         self._unsound: set[int] = set()
         self.has_looked = False
         """Whether the storage was asked at all; an empty log has no head to show it."""
+        self._found: tuple[Head, Tail] | None = None
+
+    def still_at(self, head: Head) -> Head | None:
+        """
+        `head` with the time that the storage tells now, if the log still ends there.
+
+        For whoever has remembered what the log comes to up to there, and need not fold it.
+
+        Returns:
+            None if there is something new or strange, or if the log is folded already:
+            `refresh` then goes on with what was found here.
+        Cost: as `refresh`, which costs nothing then.
+        """
+        if self.has_looked or head.modified_seconds is None:
+            return None
+        tail = log.read_tail(self._storage, self.prefix, head)
+        if tail.fate == "there" and not tail.entries:
+            return replace(head, modified_seconds=tail.modified_seconds)
+        self._found = head, tail
+        return None
 
     def refresh(self) -> None:
         """
@@ -97,6 +118,7 @@ class FollowedLog(Generic[FoldType]):
 
         Cost: one scan, and one batch of reads if there is something new.
         """
+        found, self._found = self._found, None
         if self.fold.is_damaged or self.fold.has_damaged_tail:
             # Somebody may have repaired it.
             self._start_over()
@@ -105,7 +127,10 @@ class FollowedLog(Generic[FoldType]):
         if self.head.n < 0:
             self._read_cold()
             return
-        tail = log.read_tail(self._storage, self.prefix, self.head)
+        if found is not None and (found[0].n, found[0].digest) == (self.head.n, self.head.digest):
+            tail = found[1]
+        else:
+            tail = log.read_tail(self._storage, self.prefix, self.head)
         if tail.fate == "replaced" or (tail.fate == "missing" and not tail.entries):
             self._read_rolled_back()
             return

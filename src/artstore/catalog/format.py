@@ -133,6 +133,7 @@ Kinds = Mapping[str, tuple[tuple[str, Rule], ...]]
 """Field rules by kind; a rule for a field that may be absent is told None then."""
 
 _HEX16 = re.compile(r"[0-9a-f]{16}")
+_HEX32 = re.compile(r"[0-9a-f]{32}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _ROOT_KEY = re.compile(r"manifests/([0-9a-f]{2})/\1[0-9a-f]{62}-[0-9a-f]{16}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -180,6 +181,7 @@ def _optional(rule: Rule) -> Rule:
 
 
 _is_push = _matches(_HEX16)
+_is_store = _matches(_HEX32)
 _is_digest = _matches(_HEX64)
 _is_root = _matches(_ROOT_KEY)
 _is_time = _matches(_TIME)
@@ -199,11 +201,25 @@ def _is_source(value: Any) -> bool:
         and _is_project(value.get("project"))
         and _is_collection(value.get("name"))
         and _is_version(value.get("version"))
+        and (value.get("store") is None or _is_store(value["store"]))
     )
 
 
 def _is_sources(value: Any) -> bool:
     return type(value) is list and all(map(_is_source, value))
+
+
+def _is_origin(value: Any) -> bool:
+    if type(value) is not dict or type(value.get("artifact")) is not str:
+        return False
+    project, slash, name = value["artifact"].partition("/")
+    return (
+        bool(slash)
+        and _is_source({"project": project, "name": name, "version": value.get("version")})
+        and _is_store(value.get("store"))
+        and _is_time(value.get("time"))
+        and _is_author(value.get("by"))
+    )
 
 
 def _is_run(value: Any) -> bool:
@@ -229,6 +245,7 @@ _VERSION_FIELDS: tuple[tuple[str, Rule], ...] = (
     ("tags", _is_tags),
     ("run", _optional(_is_run)),
     ("inputs", _optional(_is_sources)),
+    ("origin", _optional(_is_origin)),
 )
 _ONE_VERSION: tuple[tuple[str, Rule], ...] = (("version", _is_version),)
 _ONE_NAME: tuple[tuple[str, Rule], ...] = (("project", _is_project), ("name", _is_collection))

@@ -15,7 +15,7 @@ from typing import Any
 from artstore import names
 from artstore.catalog.fences import ContentUse
 from artstore.catalog.format import VERSION_MAX, Body
-from artstore.catalog.state import CollectionState, Source, VersionState
+from artstore.catalog.state import CollectionState, Origin, Source, VersionState
 from artstore.errors import (
     ConflictError,
     InvalidInputError,
@@ -71,6 +71,8 @@ class PublishRequest:
         source: the version that this is a link to.
         run: `project/run id` of the run that makes it.
         inputs: versions that it names: by links, in joined tables, of queries.
+        origin: the version of another store that it is a copy of: published once, whatever
+            the newest one holds, under the number it has there if that is free.
     """
 
     type: str
@@ -89,6 +91,7 @@ class PublishRequest:
     source: Source | None = None
     run: str | None = None
     inputs: tuple[Source, ...] = ()
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,8 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
     newest = None if state.is_in_doubt else state.latest
     if request.follows is not None:
         _check_follows(request.follows, state)
-    if newest is not None and newest.digest == request.digest and request.draft is None:
+    is_same = newest is not None and newest.digest == request.digest
+    if newest is not None and is_same and request.draft is None and request.origin is None:
         return _label_newest(request, newest)
     if request.draft is not None and state.drafts.get(request.draft, -1) is not None:
         raise StateError(
@@ -268,6 +272,8 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
             code="draft-not-open",
         )
     number = state.highest + 1
+    if request.origin is not None:
+        number = max(number, request.origin.version)
     if number > VERSION_MAX:
         raise LimitExceededError(
             f"{state.qualified_name} has used up its version numbers", code="limit-exceeded"
@@ -294,10 +300,26 @@ def _version_fields(request: PublishRequest, number: int) -> dict[str, Any]:
     if request.run is not None:
         fields["run"] = request.run
     if request.inputs:
-        fields["inputs"] = [asdict(source) for source in request.inputs]
+        fields["inputs"] = [_source_fields(source) for source in request.inputs]
+    if request.origin is not None:
+        fields["origin"] = _origin_fields(request.origin)
     if request.source is not None:
-        fields["source"] = asdict(request.source)
+        fields["source"] = _source_fields(request.source)
     return fields
+
+
+def _source_fields(source: Source) -> dict[str, Any]:
+    return {name: value for name, value in asdict(source).items() if value != ""}
+
+
+def _origin_fields(origin: Origin) -> dict[str, Any]:
+    return {
+        "store": origin.store,
+        "artifact": f"{origin.project}/{origin.name}",
+        "version": origin.version,
+        "time": origin.created,
+        "by": origin.by,
+    }
 
 
 def _check_follows(number: int, state: CollectionState) -> None:
@@ -315,6 +337,9 @@ def _made_before(request: PublishRequest, state: CollectionState) -> VersionStat
     # C5: a lost answer, or a second finisher of a draft. What was deleted since
     # counts for this very push only: a push made again is to be there again.
     made = state.find_push(request.push)
+    if made is None and request.origin is not None:
+        # Deleted since or not: what was taken away here is not brought again.
+        made = state.find_origin(request.origin.identity)
     if made is not None:
         return made
     if request.draft is not None and (number := state.drafts.get(request.draft)) is not None:

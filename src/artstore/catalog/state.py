@@ -25,6 +25,7 @@ __all__ = [
     "CollectionState",
     "Fence",
     "LogWarning",
+    "Origin",
     "Pin",
     "Source",
     "Tombstone",
@@ -58,11 +59,44 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The version that a linked one was made from. It keeps nothing alive: see C7."""
+    """
+    The version that a linked one was made from. It keeps nothing alive: see C7.
+
+    `store` is the id of another store, if the version is not in this one.
+    """
 
     project: str
     name: str
     version: int
+    store: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """
+    The version of another store that a version was brought from.
+
+    Attributes:
+        store: the id of the store in which it was made.
+        created: when it was made there, and `by` whom.
+    """
+
+    store: str
+    project: str
+    name: str
+    version: int
+    created: str
+    by: str
+
+    @property
+    def identity(self) -> tuple[str, str, str, int]:
+        """What no other version has: a log takes each only once."""
+        return self.store, self.project, self.name, self.version
+
+    @property
+    def qualified_name(self) -> str:
+        """`project/name:v3`, as it is called there."""
+        return f"{self.project}/{self.name}:v{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +122,7 @@ class VersionState:
     One version, live or deleted.
 
     `digest` and `push` are hex, `root` and `meta` are keys, `run` is `project/run id`.
+    `created` and `by` tell of the making, wherever that was; `n` of the entry here.
     """
 
     version: int
@@ -110,6 +145,7 @@ class VersionState:
     draft: str | None = None
     run: str | None = None
     inputs: tuple[Source, ...] = ()
+    origin: Origin | None = None
 
     @property
     def is_live(self) -> bool:
@@ -238,6 +274,17 @@ class CollectionState:
     def find_push(self, push: str) -> VersionState | None:
         """The version that a push made, None if it made none (C5)."""
         return next((v for v in self.versions.values() if v.push == push), None)
+
+    def find_origin(self, identity: tuple[str, str, str, int]) -> VersionState | None:
+        """The version, live or deleted, that was brought from there; None if none was."""
+        return next(
+            (
+                version
+                for version in self.versions.values()
+                if version.origin is not None and version.origin.identity == identity
+            ),
+            None,
+        )
 
     def version(self, number: int) -> VersionState:
         """

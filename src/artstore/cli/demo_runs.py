@@ -13,7 +13,7 @@ from artstore.cli.digits import Digit
 if TYPE_CHECKING:
     from artstore.api import Store
 
-__all__ = ["Guessed", "Trials", "digit_array", "run_trials"]
+__all__ = ["Guessed", "TrialReport", "digit_array", "run_trials"]
 
 _RATES: Final = (0.0001, 0.01, 0.001)
 """Of the last one the predictions are logged."""
@@ -32,7 +32,7 @@ class Guessed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Trials:
+class TrialReport:
     """
     Attributes:
         guessed: what one model made of the same digits early in its training, and at its end.
@@ -56,14 +56,14 @@ class _Digits(NamedTuple):
     classes: list[int]
 
 
-def run_trials(store: Store, digits: Sequence[Digit]) -> Trials:
+def run_trials(store: Store, digits: Sequence[Digit]) -> TrialReport:
     """
     Train with each learning rate, each as a run that uses the table and logs what it measures.
 
     Cost: about two seconds.
     """
     found = _halves(digits)
-    trials = Trials([], [], [])
+    trials = TrialReport([], [], [])
     try:
         from sklearn.neural_network import MLPClassifier
     except ImportError:
@@ -163,7 +163,7 @@ def _accuracy(guessed: Guessed, found: _Digits) -> float:
     return float((np.array(guessed.classes)[guessed.scores.argmax(axis=1)] == found.truth).mean())
 
 
-def _keep(run: Any, guessed: Guessed, trials: Trials) -> None:
+def _keep(run: Any, guessed: Guessed, trials: TrialReport) -> None:
     """Log the predictions, with a table that joins them to the digits they were made of."""
     from artstore.artifact import Artifact
     from artstore.tables.joined import JoinedTable

@@ -11,8 +11,6 @@ import sys
 from types import FrameType
 from typing import Final, NoReturn
 
-from artstore.errors import INTERRUPTED
-
 __all__ = ["main"]
 
 TERMINATED: Final = 143
@@ -44,6 +42,8 @@ def main() -> None:
         sys.exit(run(arguments))
     except KeyboardInterrupt:
         # While modules load, or while the last words are said.
+        from artstore.errors import INTERRUPTED
+
         sys.exit(INTERRUPTED)
 
 

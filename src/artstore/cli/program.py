@@ -57,6 +57,7 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
         "check": Listed("health", "Check the whole store: logs, manifests, packs."),
         "du": Listed("health", "Show what artifacts take: logical, stored, unique, shared."),
         "doctor": Listed("doctor", "Try what a store needs on the very place, and tell versions."),
+        "sync": Listed("syncing", "Bring versions and runs from one store to another."),
         "cache": Listed("caching", "Show the local cache of whole files, or make it smaller."),
     },
     "Setting up": {

@@ -48,6 +48,7 @@ def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
         "digest": artifact.digest,
         "content": f"{count(artifact.file_count, 'file')}, {format_bytes(artifact.size)}",
         "created": artifact.created_at,
+        "origin": _origin(artifact),
         "aliases": ", ".join(artifact.aliases),
         "tags": ", ".join(artifact.tags),
         "description": artifact.description or "",
@@ -59,6 +60,11 @@ def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
     for key, value in sorted((artifact.metadata or {}).items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"  {'metadata':<12} {printable(key)} = {printable(text)}"
+
+
+def _origin(artifact: LoggedArtifact) -> str:
+    origin = artifact.origin
+    return "" if origin is None else f"{origin.qualified_name} of store {origin.store}"
 
 
 @click.command("log", cls=Command)

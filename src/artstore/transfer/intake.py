@@ -8,11 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeGuard
 
 from artstore import limits
-from artstore.manifests.entry import FILE, Entry
+from artstore.manifests.entry import FILE, TABLE, Entry
 from artstore.storage.direct import BufferPool
+from artstore.transfer.copying import (
+    CopiedItem,
+    CopiedRead,
+    CopiedStream,
+    is_small,
+    read_copied,
+)
 from artstore.transfer.ingest import (
     WHOLE_READ_BYTES,
     FreshChunk,
@@ -32,11 +39,16 @@ __all__ = ["BytesRead", "Intake", "LargeRead", "Reuse", "Reused", "WholeRead"]
 
 _BATCH_BYTES: Final = 1 * limits.MIB
 _BATCH_FILES: Final = 64
+_COPIED_BYTES: Final = limits.READ_WINDOW_BYTES
+_COPIED_FILES: Final = 4_096
+"""What lies in another store is asked for in large requests: many small ones take their time."""
 _AHEAD_BYTES: Final = 24 * limits.MIB
 _AHEAD_BATCHES: Final = 64
 
 Reuse = Callable[[Found], Entry | None]
 """The entry of a file that need not be read; asked in manifest order, from one thread."""
+ReuseCopied = Callable[[CopiedItem], Entry | None]
+"""Likewise, of a file of another store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +103,20 @@ class LargeRead:
         raise changing_error(self.found)
 
 
-Done = Entry | TableItem | Reused | WholeRead | BytesRead | LargeRead
-_Read = Found | BytesItem
-_Slot = Entry | TableItem | Reused | LargeRead | _Read
+Done = (
+    Entry
+    | TableItem
+    | Reused
+    | WholeRead
+    | BytesRead
+    | LargeRead
+    | CopiedItem
+    | CopiedRead
+    | CopiedStream
+)
+_Read = Found | BytesItem | CopiedItem
+_Answer = WholeRead | BytesRead | CopiedRead
+_Slot = Entry | TableItem | Reused | LargeRead | CopiedStream | _Read
 
 
 class _Batch:
@@ -103,9 +126,12 @@ class _Batch:
         self.slots: list[_Slot] = []
         self.size_bytes = 0
         self.file_count = 0
-        self.reads: Future[list[WholeRead | BytesRead]] | None = None
+        self.copied_count = 0
+        self.reads: Future[list[_Answer]] | None = None
 
     def is_full(self) -> bool:
+        if self.copied_count:
+            return self.size_bytes >= _COPIED_BYTES or len(self.slots) >= _COPIED_FILES
         return (
             self.size_bytes >= _BATCH_BYTES
             or self.file_count >= _BATCH_FILES
@@ -116,13 +142,20 @@ class _Batch:
 class Intake:
     """Turns items into entries and reads, in the order of the items."""
 
-    def __init__(self, workers: Executor, is_known: IsKnown, reuse: Reuse) -> None:
+    def __init__(
+        self,
+        workers: Executor,
+        is_known: IsKnown,
+        reuse: Reuse,
+        reuse_copied: ReuseCopied = lambda _: None,
+    ) -> None:
         self._workers = workers
+        self._reuse_copied = reuse_copied
         self._is_known = is_known
         self._reuse = reuse
         self._pool = window_pool()
 
-    def run(self, items: Iterable[Item]) -> Iterator[Done]:
+    def run(self, items: Iterable[Item | CopiedItem]) -> Iterator[Done]:
         """
         Yield one result an item, in order.
 
@@ -140,20 +173,23 @@ class Intake:
         for batch in ahead:
             yield from self._finish(batch)
 
-    def _batches(self, items: Iterable[Item]) -> Iterator[_Batch]:
+    def _batches(self, items: Iterable[Item | CopiedItem]) -> Iterator[_Batch]:
         batch = _Batch()
         for item in items:
             slot = self._slot(item)
             batch.slots.append(slot)
-            if isinstance(slot, (Found, BytesItem)):
+            if _is_read(slot):
                 batch.size_bytes += slot.size_bytes
                 batch.file_count += 1
+                batch.copied_count += isinstance(slot, CopiedItem)
             if batch.is_full():
                 yield self._submit(batch)
                 batch = _Batch()
         yield self._submit(batch)
 
-    def _slot(self, item: Item) -> _Slot:
+    def _slot(self, item: Item | CopiedItem) -> _Slot:
+        if isinstance(item, CopiedItem):
+            return self._copied_slot(item)
         if isinstance(item, (BytesItem, TableItem)):
             return item
         if isinstance(item, Entry) or item.kind != FILE:
@@ -165,16 +201,29 @@ class Intake:
             return LargeRead(item, self._is_known, self._workers, self._pool)
         return item
 
+    def _copied_slot(self, item: CopiedItem) -> _Slot:
+        reused = self._reuse_copied(item)
+        if reused is not None:
+            return Reused(reused)
+        if item.entry.kind == TABLE or is_small(item.entry):
+            return item
+        return CopiedStream(item, self._is_known, self._workers)
+
     def _submit(self, batch: _Batch) -> _Batch:
-        to_read = [slot for slot in batch.slots if isinstance(slot, (Found, BytesItem))]
+        to_read = [slot for slot in batch.slots if _is_read(slot)]
         if to_read:
             batch.reads = self._workers.submit(self._read_all, to_read)
         return batch
 
-    def _read_all(self, items: list[_Read]) -> list[WholeRead | BytesRead]:
-        return [self._read(item) for item in items]
+    def _read_all(self, items: list[_Read]) -> list[_Answer]:
+        copied = iter(
+            read_copied([item for item in items if isinstance(item, CopiedItem)], self._is_known)
+        )
+        return [
+            next(copied) if isinstance(item, CopiedItem) else self._read(item) for item in items
+        ]
 
-    def _read(self, item: _Read) -> WholeRead | BytesRead:
+    def _read(self, item: Found | BytesItem) -> WholeRead | BytesRead:
         if isinstance(item, BytesItem):
             return BytesRead(item, chunk_whole(item.read(), self._is_known)[1])
         return WholeRead(item, read_whole(item, self._is_known))
@@ -183,4 +232,14 @@ class Intake:
     def _finish(batch: _Batch) -> Iterator[Done]:
         reads = iter(batch.reads.result() if batch.reads is not None else ())
         for slot in batch.slots:
-            yield next(reads) if isinstance(slot, (Found, BytesItem)) else slot
+            if isinstance(slot, (Found, BytesItem)) or _is_read(slot):
+                yield next(reads)
+            else:
+                yield slot
+
+
+def _is_read(slot: _Slot) -> TypeGuard[_Read]:
+    """Whether a worker reads it; of a table of another store the fragments are copied later."""
+    if isinstance(slot, CopiedItem):
+        return slot.entry.kind != TABLE
+    return isinstance(slot, (Found, BytesItem))

@@ -19,6 +19,7 @@ from artstore.transfer.concurrency import concurrency_for
 from artstore.transfer.statcache import StatCache
 
 if TYPE_CHECKING:
+    from artstore.catalog.versionindex import KnownVersion, VersionIndex
     from artstore.manifests.reader import Manifest
     from artstore.packs.reader import PackReader
     from artstore.transfer.contentcache import ContentCache
@@ -63,6 +64,17 @@ class StorePlace:
         return PackReader(self.storage)
 
     @LazyValue
+    def version_index(self) -> VersionIndex:
+        """What this machine knows of the collections of the store."""
+        from artstore.catalog.versionindex import VersionIndex
+
+        url = self.storage.url
+        # A store in memory is of one process, and so is what is known of it.
+        file = None if url.startswith("memory:") else VersionIndex.file_in(self.cache_directory)
+        near = is_guarded_here(url)
+        return VersionIndex(self.catalog, self.store_id, file, is_near=near)
+
+    @LazyValue
     def index_cache(self) -> Storage | None:
         """Index segments of this store on this machine; None where the store itself lies here."""
         if is_guarded_here(self.storage.url):
@@ -97,7 +109,7 @@ class StorePlace:
         """Where pushes into this store note what they have stored."""
         return self.cache_directory / "journals" / self.store_id
 
-    def manifest(self, version: VersionState) -> Manifest:
+    def manifest(self, version: VersionState | KnownVersion) -> Manifest:
         """The file list of a version. Raises as `Manifest.open`."""
         return self._manifest_under(version.root)
 

@@ -10,9 +10,10 @@ removes, never a version that lacks a byte.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from artstore import clock
 from artstore.catalog.catalog import Committed
@@ -29,6 +30,7 @@ from artstore.packs.builder import PackStream
 from artstore.packs.index import IndexView, encode_index, index_key, merge_index
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
 from artstore.packs.openindex import open_index, remember_segment
+from artstore.transfer.copying import CopiedItem, CopiedRead, CopiedStream
 from artstore.transfer.ingest import FreshChunk, Ingested, chunk_whole
 from artstore.transfer.intake import BytesRead, Intake, LargeRead, Reused, WholeRead
 from artstore.transfer.journal import Journal, Leftover, leftovers
@@ -42,6 +44,9 @@ from artstore.transfer.sources import Item, NotedFiles
 from artstore.transfer.tablesending import TableSending
 from artstore.transfer.uploads import Uploads
 from artstore.transfer.walk import Found
+
+if TYPE_CHECKING:
+    from artstore.tables.tablefile import TableFile
 
 __all__ = ["Sending"]
 
@@ -91,7 +96,14 @@ class Sending:
         self._kept_packs: set[bytes] = set()
         self._noted = NotedFiles(spec.sources)
         self._inputs = NamedInputs()
-        self._tables = TableSending(place.packs, self.push_id, self._uploads.submit, self._parent)
+        self._tables = TableSending(
+            place.packs,
+            self.push_id,
+            self._uploads.submit,
+            self._parent,
+            storage=place.storage,
+            condemned=condemned,
+        )
         self.manifest = ManifestWriter(self._data, self._open_stream, self._shared_nodes())
         self._failed = True
 
@@ -119,10 +131,10 @@ class Sending:
 
     # reading ---------------------------------------------------------------------
 
-    def take_all(self, items: Iterator[Item], meter: ProgressMeter) -> None:
+    def take_all(self, items: Iterator[Item | CopiedItem], meter: ProgressMeter) -> None:
         """Read, store and list every item."""
         with ThreadPoolExecutor(self._place.concurrency.readers, "artstore-read") as workers:
-            intake = Intake(workers, self._known.__contains__, self._reuse)
+            intake = Intake(workers, self._known.__contains__, self._reuse, self._reuse_copied)
             for done in intake.run(items):
                 if isinstance(done, Entry):
                     self._list_entry(done)
@@ -135,6 +147,14 @@ class Sending:
                 elif isinstance(done, Reused):
                     self._list_reused(done)
                     meter.add(1, done.entry.size_bytes)
+                elif isinstance(done, CopiedItem):
+                    meter.add(1, self._list_copied_table(done))
+                elif isinstance(done, CopiedRead):
+                    self._list_copied(done)
+                    meter.add(1, done.item.size_bytes)
+                elif isinstance(done, CopiedStream):
+                    self._list_copied_large(done, meter)
+                    meter.add(1, 0)
                 elif isinstance(done, WholeRead):
                     self._list_whole(done)
                     meter.add(1, done.read.size_bytes)
@@ -172,6 +192,18 @@ class Sending:
         if ref is None or ref.plain_bytes != found.size_bytes:
             return None
         return Entry(found.path, FILE, found.size_bytes, digest, found.executable, (ref,))
+
+    def _reuse_copied(self, item: CopiedItem) -> Entry | None:
+        """The entry of a file of another store that a version here has; called in path order."""
+        entry = item.entry
+        before = self._cursor.take(entry.path)
+        if entry.kind == TABLE:
+            return None
+        if before is None or before.digest != entry.digest or before.kind not in (FILE, LINK):
+            before = self._known.file(entry.digest)
+        if before is None or before.size_bytes != entry.size_bytes:
+            return None
+        return replace(entry, chunks=before.chunks, level=before.level)
 
     def _is_written_table(self, table: Entry, digest: bytes) -> bool:
         """Whether a file is what a pull has made of a table."""
@@ -217,20 +249,45 @@ class Sending:
 
     def _list_table(self, item: TableItem) -> int:
         """Store and list a table; the bytes of its fragments."""
+        extra = {"sources": list(item.sources)} if item.sources else {}
+        return self._list_table_file(item.path, self._tables.store(item), extra)
+
+    def _list_table_file(self, path: str, table: TableFile, extra: Mapping[str, Any]) -> int:
         from artstore.tables.tablefile import encode_table
 
-        table = self._tables.store(item)
         data = encode_table(table)
         _, chunks = chunk_whole(data, self._known.__contains__)
         stored_bytes = sum(fragment.size_bytes for fragment in table.fragments)
-        extra: dict[str, Any] = {"row_count": table.row_count, "stored_bytes": stored_bytes}
-        if item.sources:
-            extra["sources"] = list(item.sources)
+        told = {**extra, "row_count": table.row_count, "stored_bytes": stored_bytes}
         self.file_count += 1
         self.size_bytes += stored_bytes
-        digest = table.digest()
-        self._list_chunks(Entry(item.path, TABLE, len(data), digest, extra=extra), chunks)
+        self._list_chunks(Entry(path, TABLE, len(data), table.digest(), extra=told), chunks)
         return stored_bytes
+
+    def _list_copied_table(self, item: CopiedItem) -> int:
+        table, read_bytes = self._tables.copy(item)
+        self.read_bytes += read_bytes
+        return self._list_table_file(item.path, table, item.entry.extra)
+
+    def _list_copied(self, done: CopiedRead) -> None:
+        self.read_bytes += _stored_bytes(done.chunks)
+        self._list_chunks(self._counted(done.item.entry), done.chunks)
+
+    def _list_copied_large(self, done: CopiedStream, meter: ProgressMeter) -> None:
+        folder = RefFolder(self.manifest)
+        for chunks in done.chunks():
+            self.read_bytes += _stored_bytes(chunks)
+            for chunk in chunks:
+                folder.add(self._place_chunk(chunk))
+                meter.add(0, chunk.plain_bytes)
+        self._list(self._counted(done.item.entry), folder)
+
+    def _counted(self, entry: Entry) -> Entry:
+        """An entry of another store without its references there."""
+        if entry.kind in (FILE, LINK):
+            self.file_count += 1
+            self.size_bytes += entry.size_bytes
+        return replace(entry, chunks=(), level=0)
 
     def _list_bytes(self, done: BytesRead) -> None:
         item = done.item
@@ -395,6 +452,10 @@ class Sending:
         for left in self._leftovers:
             left.discard()
         return committed
+
+
+def _stored_bytes(chunks: Sequence[FreshChunk]) -> int:
+    return sum(len(chunk.stored) for chunk in chunks if chunk.stored is not None)
 
 
 def _as_read(found: Found, read: Ingested) -> Found:

@@ -315,8 +315,13 @@ class _Check:
 
 def _lost_versions(state: CollectionState) -> list[str]:
     """Versions that must have been, by the numbers of later ones, and are not there."""
-    highest = max(state.versions, default=-1)
-    lost = [number for number in range(highest) if number not in state.versions]
+    lost: list[int] = []
+    expected = 0
+    for number, version in state.versions.items():
+        # What came from another store has its number there: what is left out was never here.
+        if version.origin is None and number - expected > 0:
+            lost += range(expected, min(number, expected + _LOST_SHOWN_COUNT))
+        expected = number + 1
     return [f"{state.project}/{state.name}:v{number}" for number in lost[:_LOST_SHOWN_COUNT]]
 
 

@@ -19,7 +19,7 @@ from artstore.versions.entries import ArtifactEntry
 
 if TYPE_CHECKING:
     from artstore.artifact import Artifact
-    from artstore.catalog.state import Source
+    from artstore.catalog.state import Origin, Source
     from artstore.manifests.entry import Entry
     from artstore.publicapi.publicrun import PublicRun
     from artstore.transfer.openfile import ArtifactFile
@@ -131,6 +131,11 @@ class VersionReader:
     def inputs(self) -> tuple[Source, ...]:
         """Versions that it names: by links, in joined tables, as sources of a query."""
         return self._logged().version.inputs
+
+    @property
+    def origin(self) -> Origin | None:
+        """The version of another store that it was brought from by a sync, if it was."""
+        return self._logged().version.origin
 
     @property
     def made_by(self) -> str | None:

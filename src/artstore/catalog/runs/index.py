@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from artstore import clock
-from artstore.catalog.format import RawEntry
+from artstore.catalog.format import VERSION_MAX, RawEntry
 from artstore.catalog.hostdatabase import HostDatabase, file_of_host
 from artstore.catalog.runs import activity
 from artstore.catalog.runs.runlog import RunLog, RunState, decode_last, run_entry_key
@@ -143,7 +143,7 @@ class RunIndex:
 
     def refresh_run(self, project: str, run_id: str) -> RunState:
         """One run as it is now. Cost: one scan; one batch of reads."""
-        state = RunLog(self._storage, project, run_id, self.author).refresh()
+        state = self._read_log(project, run_id)
         if state.exists:
             self._keep(project, [(run_id, state)])
         return state
@@ -193,13 +193,7 @@ class RunIndex:
             return
 
         def read(run_id: str) -> RunState:
-            # Of a run that goes on only what is new is read, again and again.
-            log = self._logs.pop((project, run_id), None)
-            log = log or RunLog(self._storage, project, run_id, self.author)
-            state = log.refresh()
-            if is_open(state.whole) and len(self._logs) < _LOGS_KEPT:
-                self._logs[project, run_id] = log
-            return state
+            return self._read_log(project, run_id)
 
         if len(runs) == 1:
             states: Iterable[RunState] = [read(runs[0])]
@@ -209,6 +203,15 @@ class RunIndex:
         for run_id, state in zip(runs, states, strict=True):
             if state.exists:
                 yield run_id, state
+
+    def _read_log(self, project: str, run_id: str) -> RunState:
+        # Of a run that goes on only what is new is read, again and again.
+        log = self._logs.pop((project, run_id), None)
+        log = log or RunLog(self._storage, project, run_id, self.author)
+        state = log.refresh()
+        if is_open(state.whole) and len(self._logs) < _LOGS_KEPT:
+            self._logs[project, run_id] = log
+        return state
 
     def _read_watched(
         self, project: str, watched: list[str], known: dict[str, tuple[int, float]]
@@ -443,7 +446,7 @@ def _watched_until(whole: Whole) -> float:
     # Whoever brings a run from another store writes a marker each time.
     if whole["origin"] or not is_open(whole):
         return 0.0
-    news = [seconds_of(one.get("next_by")) for one in whole["sessions"] if one["ended"] is None]
+    news = [seconds_of(one.get("next_by")) for one in whole["sessions"] if one.get("ended") is None]
     return max(news) + _WATCHED_SECONDS
 
 
@@ -453,7 +456,8 @@ def _edges_of(
     for direction in _DIRECTIONS:
         for detail in whole[direction]:
             artifact, version = detail.get("artifact"), detail.get("version")
-            if type(artifact) is str and type(version) is int and version >= 0:
+            is_number = type(version) is int and 0 <= version <= VERSION_MAX
+            if type(artifact) is str and is_number:
                 if type(store := detail.get("store")) is str:
                     # Of a store that this one has it not from: no version here is meant.
                     artifact = f"{store}//{artifact}"
