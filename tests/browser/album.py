@@ -26,6 +26,8 @@ GUESSES: Final = "/p/demo/c/guesses/v0/tables/joined"
 ZOO: Final = "/p/demo/c/zoo/v0/tables/everything"
 COMPARED: Final = "/p/demo/c/guesses/v0/tables/pred?with=demo/guesses:v0/joined"
 
+RUNS: Final = "/p/lab/runs"
+
 LIKE_OTHERS: Final = frozenset(
     ("train.py", "rows.jsonl", "tiny.png", "array.npy", "deep/down/below.txt", "deep/other.csv")
 )
@@ -139,6 +141,8 @@ def kinds_of_pages() -> tuple[Kind, ...]:
         Kind("compare", "/p/demo/c/album/compare?a=v0&b=v1"),
         Kind("same", "/p/demo/c/album/compare?a=v1&b=v1"),
         Kind("views", "/p/demo/views"),
+        Kind("lineage", "/lineage?node=demo/album:v1"),
+        Kind("lineage of a file", "/lineage?node=demo/album:v1&path=notes.txt&explode=1"),
         Kind("not here", "/p/demo/c/nothing"),
         Kind("files", FILES),
         Kind("directory", FILES + "deep"),
@@ -151,6 +155,7 @@ def kinds_of_pages() -> tuple[Kind, ...]:
         Kind("file image", FILES + "one.image-file.json"),
         Kind("file classes", FILES + "classes.classes.json"),
         *(one for one in table_pages()),
+        *(one for one in runs_pages()),
     )
 
 
@@ -187,6 +192,29 @@ def table_pages() -> tuple[Kind, ...]:
     )
 
 
+def runs_pages() -> tuple[Kind, ...]:
+    """Lists of runs, and runs side by side."""
+    return (
+        Kind("project of runs", "/p/lab"),
+        Kind("runs", RUNS),
+        Kind(
+            "runs chosen", f"{RUNS}?run=r0,r1,evil&deleted=1&state=finished&tag=cnn&sort=-created"
+        ),
+        Kind("runs one chosen", f"{RUNS}?run=evil"),
+        Kind("runs wrong", f"{RUNS}?where=config.lr+%3E"),
+        Kind("runs of groups", f"{RUNS}?group=config.lr,state&open=%5B0.1%2C+%22finished%22%5D"),
+        Kind("runs of hostile columns", f"{RUNS}?columns=config,summary,notes"),
+        Kind("runs without any", f"{RUNS}?where=config.seed+%3C+0"),
+        Kind("columns of runs", RUNS, _by_button("Columns", ".run-columns label")),
+        Kind("names of runs", RUNS, _complete_name),
+        Kind("points of runs", f"{RUNS}?plot=scatter&colour=group", _opened("#runs-plots .chart")),
+        Kind("axes of runs", f"{RUNS}?plot=parallel", _opened("#runs-plots .chart")),
+        Kind("runs compared", f"{RUNS}/compare?run=r0,r3,odd,evil"),
+        Kind("differences of runs", f"{RUNS}/compare?run=r0,r3&differ=1"),
+        Kind("no runs compared", f"{RUNS}/compare"),
+    )
+
+
 def is_ready(page: Any) -> None:
     """Wait until the grid or the groups of a table stand; other pages are ready as they come."""
     if page.locator("#table-data").count():
@@ -208,7 +236,7 @@ def _by_key(key: str, selector: str) -> Steps:
 def _by_button(name: str, selector: str) -> Steps:
     def click(page: Any) -> None:
         page.get_by_role("button", name=name, exact=True).click()
-        page.locator(selector).wait_for()
+        page.locator(selector).first.wait_for()
 
     return click
 
@@ -217,6 +245,13 @@ def _complete(page: Any) -> None:
     page.keyboard.press("/")
     page.keyboard.type("gue")
     page.locator("#condition-list [role=option]").first.wait_for()
+    page.keyboard.press("ArrowDown")
+
+
+def _complete_name(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("lr")
+    page.locator("#runs-suggestions [role=option]").first.wait_for()
     page.keyboard.press("ArrowDown")
 
 

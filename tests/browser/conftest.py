@@ -14,6 +14,7 @@ from tests.browser.album import fill_album
 from tests.browser.serving import serving
 from tests.browser.zoo import PROJECT, fill
 from tests.trees import open_at
+from tests.unit.web.runshelf import fill_runs
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -34,6 +35,7 @@ def served_store(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iter
         patch.setenv("HOME", str(root))
         patch.setenv("XDG_STATE_HOME", str(root / "state"))
         patch.setenv("ARTSTORE_CACHE_DIR", str(root / "cache"))
+        fill_runs(open_at(root / "store", project="lab"))
         yield fill_album(fill(open_at(root / "store", project=PROJECT)))
 
 

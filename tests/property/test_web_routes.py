@@ -23,13 +23,16 @@ from artstore.web.pages import PAGES
 from artstore.web.routing import API_PREFIX, Page
 from artstore.web.site import Site
 from tests.trees import open_at
+from tests.unit.web.runshelf import add_run
 from tests.unit.web.shelves import FORMULA, HOSTILE_COLUMNS, HOSTILE_FILE, PROJECT, SCRIPT, fill
 
 FINE: Final = {200, 206, 302, 303, 304, 307}
 REFUSED: Final = {400, 401, 403, 404, 405, 409, 410, 413, 414, 416, 421, 422, 429, 431}
 SLOT: Final = re.compile(r"{([a-z_]+)(:path)?}")
 
-READ: Final = tuple(page for page in PAGES if "GET" in page.methods)
+STREAMS: Final = {"events"}
+"""Answers that go on as long as somebody listens."""
+READ: Final = tuple(page for page in PAGES if "GET" in page.methods and page.name not in STREAMS)
 
 ODD: Final = st.one_of(
     st.sampled_from(
@@ -52,7 +55,13 @@ ODD: Final = st.one_of(
 )
 FILES: Final = ("", "sub", "sub/data.csv", "readme.txt", HOSTILE_FILE)
 PLACES: Final = [
-    {"project": project, "collection": collection, "version": version, "path": path}
+    {
+        "project": project,
+        "collection": collection,
+        "version": version,
+        "path": path,
+        "run": "odd" if path else "r1",
+    }
     for project, collection, versions, paths in (
         (PROJECT, "files", ("v1", "v2", "best"), FILES),
         (PROJECT, "digits", ("v0", "v1", "latest"), ("examples", "examples.parquet", "")),
@@ -102,8 +111,77 @@ COMPARED: Final = [
     ("where", "*.id < 5 and t0.label is not null"),
     ("group", "0.label"),
 ]
+RUN_NAMES: Final = st.one_of(
+    st.sampled_from(
+        [
+            "config.lr",
+            "-summary.acc",
+            "state",
+            "tags",
+            "duration",
+            "config",
+            "summary",
+            "lr",
+            "-count",
+        ]
+    ),
+    st.sampled_from([f'config."{name}"'.replace("a'b\"c", 'a\'b""c') for name in HOSTILE_COLUMNS]),
+    ODD,
+)
+RUN_CONDITIONS: Final = [
+    ("where", "config.lr > 0.01 AND state = 'finished'"),
+    ("where", "{tags: 'cnn'}"),
+    ("where", "lr = 'x'"),
+    ("state", "running"),
+    ("tag", SCRIPT),
+    ("deleted", "1"),
+    ("run", "r1,odd"),
+    ("rows", "r1,nobody"),
+    ("open", "[0.1]"),
+    ("show", "points"),
+    ("show", "columns"),
+    ("format", "csv"),
+    ("format", "json"),
+    ("differ", "1"),
+    ("find", "l"),
+    ("kind", "runs"),
+]
+LINEAGE_NODES: Final = st.one_of(
+    st.sampled_from(
+        [
+            *("demo/files:v1", "demo/files:v0", "digits", "demo/guesses:latest", "other/model:v0"),
+            *(
+                "run:demo/r1",
+                "run:odd",
+                "run:demo/nobody",
+                "demo/nothing:v1",
+                "demo/digits@00000000",
+            ),
+        ]
+    ),
+    ODD,
+)
+LINEAGE: Final = st.tuples(
+    st.lists(st.tuples(st.just("node"), LINEAGE_NODES), min_size=1, max_size=2),
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("direction"), st.sampled_from(["up", "down", "both", "left"])),
+            st.tuples(st.just("depth"), st.one_of(st.sampled_from(["0", "1", "all"]), ODD)),
+            st.tuples(st.just("path"), st.one_of(st.sampled_from(["joined", *FILES]), ODD)),
+            st.tuples(st.just("format"), st.sampled_from(["svg", "dot", "mermaid", "openlineage"])),
+            st.tuples(st.sampled_from(["explode", "wide", "row"]), st.one_of(st.just("1"), ODD)),
+            st.tuples(
+                st.sampled_from(["open", "fold", "extract", "tile", "project", "search"]), ODD
+            ),
+        ),
+        max_size=4,
+    ),
+).map(lambda parts: [*parts[0], *parts[1]])
 QUERY: Final = st.lists(
     st.one_of(
+        st.sampled_from(RUN_CONDITIONS),
+        st.tuples(st.sampled_from(["sort", "columns", "group", "axis"]), RUN_NAMES),
+        st.tuples(st.sampled_from(["run", "rows", "state", "tag", "show", "format", "open"]), ODD),
         st.tuples(st.just("where"), CONDITIONS),
         st.tuples(st.just("compute"), st.tuples(COLUMNS, CONDITIONS).map("=".join)),
         st.tuples(st.just("sort"), COLUMNS.map(lambda name: f"desc:{name}")),
@@ -128,6 +206,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClien
         patch.setenv("XDG_STATE_HOME", str(root / "state"))
         patch.setenv("ARTSTORE_CACHE_DIR", str(root / "cache"))
         store = fill(open_at(root / "store", project=PROJECT))
+        hostile = {name: [SCRIPT, {name: float("nan")}] for name in HOSTILE_COLUMNS}
+        add_run(store, "r1", config={"lr": 0.1}, summary={"acc": 1.0}, tags=["cnn", SCRIPT])
+        add_run(store, "odd", name=SCRIPT, config=hostile, summary={FORMULA: float("inf")})
+        add_run(store, "live", state="running", config={"lr": SCRIPT})
         site = Site(store)
         client = TestClient(
             create_app(site),
@@ -151,7 +233,7 @@ def requests(draw: st.DrawFn) -> tuple[Page, bool, str, str]:
         value = place.get(match[1], "x") if draw(st.integers(0, 9)) else draw(ODD)
         return quote(value, safe="/" if match[2] else "", errors="replace")
 
-    query = draw(QUERY)
+    query = draw(LINEAGE if page.name.startswith("lineage") else QUERY)
     text = urlencode(query, errors="replace")
     return page, draw(st.booleans()) or page.api_only, SLOT.sub(filled, page.path), text
 

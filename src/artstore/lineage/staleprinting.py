@@ -10,7 +10,7 @@ from artstore.lineage.spreading import Cause
 from artstore.lineage.stale import StaleReport
 from artstore.lineage.texttree import describe
 
-__all__ = ["report_lines", "report_value"]
+__all__ = ["cause_line", "cause_value", "report_lines", "report_value"]
 
 _LONGEST_CHARS: Final = 5000
 """The way to a cause may lead by many nodes."""
@@ -29,7 +29,7 @@ def report_value(report: StaleReport) -> dict[str, Any]:
             {
                 "version": version_value(one.version),
                 "current": one.is_current,
-                "causes": [_cause_value(cause) for cause in one.causes],
+                "causes": [cause_value(cause) for cause in one.causes],
                 "more": one.has_more,
             }
             for one in report.versions
@@ -37,7 +37,8 @@ def report_value(report: StaleReport) -> dict[str, Any]:
     }
 
 
-def _cause_value(cause: Cause) -> dict[str, Any]:
+def cause_value(cause: Cause) -> dict[str, Any]:
+    """`causes` of docs/reference/json.md, `stale`."""
     return {
         "kind": cause.kind,
         "input": str(cause.input),
@@ -54,13 +55,14 @@ def report_lines(report: StaleReport) -> list[str]:
     for one in report.versions:
         lines.append(describe(one.version))
         lines += [
-            f"  {visible(_cause_line(cause), longest_chars=_LONGEST_CHARS)}" for cause in one.causes
+            f"  {visible(cause_line(cause), longest_chars=_LONGEST_CHARS)}" for cause in one.causes
         ]
         lines += ["  (more not shown)"] if one.has_more else []
     return lines
 
 
-def _cause_line(cause: Cause) -> str:
+def cause_line(cause: Cause) -> str:
+    """`from demo/digits:v1: there is demo/digits:v2`, as it is; not made fit to be shown."""
     asked = f" (asked for: {cause.asked})" if cause.asked else ""
     said = f"there is {cause.newer}" if cause.kind == "newer" else _SAID[cause.kind]
     if cause.kind != "newer" and cause.newer is not None:

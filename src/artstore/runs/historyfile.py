@@ -7,7 +7,8 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from artstore import limits
-from artstore.errors import DamagedDataError, StorageError
+from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.runs.historycolumns import (
     JSON_FIELD,
     JSON_KIND,
@@ -29,7 +30,16 @@ from artstore.runs.historycolumns import (
     stack,
 )
 
-__all__ = ["Source", "Span", "read_samples", "read_segments", "write_segment"]
+__all__ = [
+    "Source",
+    "Span",
+    "part_of",
+    "read_part",
+    "read_samples",
+    "read_schema",
+    "read_segments",
+    "write_segment",
+]
 
 Source = bytes | str | Path | BinaryIO
 """A segment: its bytes, its path, or an open file of it that can seek."""
@@ -107,6 +117,31 @@ def read_samples(sources: Iterable[Source], *, keys: Sequence[str] | None) -> An
     return stack(parts).drop_columns([STEP])
 
 
+def read_part(source: Source, *, keys: Sequence[str], has_steps: bool) -> tuple[Any, HistoryPart]:
+    """
+    Some columns of one segment as they lie there, and the schema of all it has.
+
+    Args:
+        keys: read these and `_timestamp`; those that it has not are left out.
+        has_steps: whether it is of a history; else it holds samples of a machine.
+    Raises and cost: as `artstore.runs.history.read_segments`.
+    """
+    with _told("a segment of a history"):
+        schema, table = _read_table(source, keys, (None, None) if has_steps else None)
+        return schema, part_of(table, 0)
+
+
+def read_schema(source: Source, *, has_steps: bool) -> Any:
+    """The Arrow schema of one segment. Raises as `read_part`. Cost: its footer."""
+    with _told("a segment of a history"):
+        opened, size_bytes = _opened(source)
+        _check_footer(opened, size_bytes)
+        with _parquet(opened) as file:
+            schema = file.schema_arrow
+        _check_schema(schema, has_steps=has_steps)
+        return schema
+
+
 def _read(
     source: Source,
     rank: int,
@@ -114,21 +149,30 @@ def _read(
     span: Span | None,
 ) -> HistoryPart:
     where = f"segment {rank} of a history" if isinstance(source, bytes) else f"{source}"
+    with _told(where):
+        _, table = _read_table(source, keys, span)
+        return part_of(table, rank)
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
     try:
-        table = _read_table(source, keys, span)
-        return _part(table, rank)
+        yield
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise StorageError(
             f"cannot read {where}: {error.strerror}", code="storage-failed", path=where
         ) from error
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, ArtstoreError):
+            raise
         found = str(error)[:300]
         raise DamagedDataError(
             f"{where} is damaged: {found}", code="history-damaged", where=where, found=found
         ) from error
 
 
-def _read_table(source: Source, keys: Sequence[str] | None, span: Span | None) -> Any:
+def _read_table(source: Source, keys: Sequence[str] | None, span: Span | None) -> tuple[Any, Any]:
+    """The schema of the whole file, and what is wanted of it."""
     opened, size_bytes = _opened(source)
     _check_footer(opened, size_bytes)
     with _parquet(opened) as file:
@@ -145,7 +189,7 @@ def _read_table(source: Source, keys: Sequence[str] | None, span: Span | None) -
     with _parquet(opened, metadata=metadata, read_dictionary=texts) as file:
         table = file.read_row_groups(groups, columns=names)
     table = _with_texts(table, schema, _bound(size_bytes))
-    return table if span is None else _between(table, span)
+    return schema, table if span is None else _between(table, span)
 
 
 def _parquet(opened: Any, **options: Any) -> Any:
@@ -264,7 +308,8 @@ def _between(table: Any, span: Span) -> Any:
     return table if inside.all() else table.filter(pa.array(inside))
 
 
-def _part(table: Any, rank: int) -> HistoryPart:
+def part_of(table: Any, rank: int) -> HistoryPart:
+    """A table of a history, or of samples, as a part whose rows are all of one rank."""
     has_steps = STEP in table.schema.names
     if has_steps and table[STEP].null_count:
         raise ValueError("it has rows without a step")

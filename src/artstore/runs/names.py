@@ -22,6 +22,7 @@ from artstore.tables.expressions.tree import Call, Field, Loop, Node, Path
 __all__ = [
     "FACTS",
     "FIRST_NAMES",
+    "SECTIONS",
     "Need",
     "RunNames",
     "fact_of",

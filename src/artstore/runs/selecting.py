@@ -7,8 +7,8 @@ that are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from artstore import forks
 from artstore.runs import shortsql
@@ -24,10 +24,23 @@ from artstore.tables.expressions.tree import Node
 if TYPE_CHECKING:
     from artstore.catalog.runs.index import RunIndex
 
-__all__ = ["Conditions", "selected_ids", "selected_runs"]
+__all__ = ["Conditions", "RunFacts", "selected_ids", "selected_runs"]
 
 Conditions = str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] | None
 """SQL; or Mongo, as text or as a dict; or several, which must all hold."""
+
+
+class RunFacts(Protocol):
+    """Where the facts of runs come from, as `RunIndex` gives them."""
+
+    def members(self, project: str, wanted: Sequence[tuple[str, ...]]) -> list[list[Any]]:
+        """As `RunIndex.members`."""
+        ...
+
+    def keys(self, project: str) -> Mapping[str, Iterable[str]]:
+        """As `RunIndex.keys`."""
+        ...
+
 
 _ALWAYS: Final[tuple[Need, ...]] = (("run",), ("deleted",), ("created",))
 """Of every run, in this order."""
@@ -65,7 +78,7 @@ def selected_runs(
 
 
 def selected_ids(
-    index: RunIndex,
+    index: RunFacts,
     project: str,
     *,
     where: Conditions = None,

@@ -4,7 +4,8 @@ One run as the store has it: what was said of it, its history, what it printed; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore import clock
@@ -13,6 +14,7 @@ from artstore.catalog.runs.runlog import RunLog
 from artstore.catalog.runs.state import current_state
 from artstore.errors import NotFoundError
 from artstore.runs.nonfinite import encoded, restored
+from artstore.storage.protocol import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,6 +160,32 @@ class StoredRun:
         parts = self._read(self._segments("console"))
         return b"".join(parts).decode("utf-8", "replace")
 
+    def console_pieces(self) -> list[tuple[int, Callable[[int, int], bytes]]]:
+        """The console in pieces, in order: the length of each, and what reads a range of it."""
+        pieces: list[tuple[int, Callable[[int, int], bytes]]] = []
+        for segment in self._segments("console"):
+            key, size = str(segment["key"]), _number(segment.get("bytes"), 0)
+            pieces.append((max(size, 0), partial(self._read_range, key)))
+        return pieces
+
+    def media_size(self, path: str) -> int:
+        """
+        How many bytes `media` gives.
+
+        Raises:
+            NotFoundError: `key-not-found`.
+        """
+        return self._storage.stat(self._media_key(path)).size_bytes
+
+    def read_media(self, path: str, start: int, stop: int) -> bytes:
+        """
+        A range of what `media` gives; less where it ends.
+
+        Raises:
+            NotFoundError: `key-not-found`.
+        """
+        return self._read_range(self._media_key(path), start, stop)
+
     def media(self, path: str) -> bytes:
         """
         A picture or other value of a step, as its row names it: `media/<digest>.png`.
@@ -165,9 +193,21 @@ class StoredRun:
         Raises:
             NotFoundError: `key-not-found`.
         """
-        return self._storage.read(
-            object_key(self.project, self.id, "media", path.removeprefix("media/"))
-        )
+        return self._storage.read(self._media_key(path))
+
+    def _media_key(self, path: str) -> str:
+        return object_key(self.project, self.id, "media", path.removeprefix("media/"))
+
+    def read_segments(self, keys: Sequence[str]) -> Iterator[bytes]:
+        """Segments by their keys, which must be those of `whole`. Cost: one batch of reads."""
+        return (bytes(value) for value in self._storage.read_many([(key, None) for key in keys]))
+
+    def read_segment(self, key: str, start: int, stop: int) -> bytes:
+        """A range of a segment, likewise; less where it ends."""
+        return self._read_range(key, start, stop)
+
+    def _read_range(self, key: str, start: int, stop: int) -> bytes:
+        return bytes(self._storage.read(key, Span(start, stop - start, or_less=True)))
 
     def _read(self, segments: Sequence[Mapping[str, Any]]) -> list[bytes]:
         wanted = [(str(segment["key"]), None) for segment in segments]

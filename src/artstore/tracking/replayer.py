@@ -22,12 +22,9 @@ from artstore.catalog.runs.format import object_key
 from artstore.catalog.runs.runlog import RunLog, split_changes
 from artstore.errors import AlreadyExistsError, ArtstoreError
 from artstore.runs.journalblocks import CHANGE, CONSOLE, END, ROWS, STORED, SYSTEM
-from artstore.runs.nonfinite import encoded
-from artstore.runs.rowblocks import decode_rows, values_of
 from artstore.tracking.journal import JournalReader
-from artstore.tracking.metrics import MetricRules
+from artstore.tracking.journalsummary import JournalSummary
 from artstore.tracking.sessions import INBOX, MEDIA, SessionMeta
-from artstore.tracking.summaryvalues import SummaryValues
 
 if TYPE_CHECKING:
     from artstore.storage.protocol import Storage
@@ -92,8 +89,7 @@ class Replayer:
         self._is_ended = False
         self._connection: StoreConnection | None = None
         self._log: RunLog | None = None
-        self._rules = MetricRules(known=meta.earlier.get("metrics"))
-        self._summary = SummaryValues(self._rules, meta.earlier.get("summary"))
+        self._summary = JournalSummary(meta.earlier)
         self._sent_media: set[str] = set()
         self._end: EndRecord | None = None
         self._take_up()
@@ -190,7 +186,10 @@ class Replayer:
         for end, kind, payload in JournalReader(self._directory / "journal.log").blocks():
             if end > self._offset:
                 break
-            self._learn(kind, payload)
+            if kind == ROWS:
+                self._summary.learn_rows(payload)
+            elif kind == CHANGE:
+                self._summary.learn_changes(json.loads(payload))
         self._summary.take_changes()
 
     def _collect(self) -> bool:
@@ -198,15 +197,17 @@ class Replayer:
         pending = self._pending
         for end, kind, payload in self._reader.blocks(self._offset):
             self._offset = end
-            self._learn(kind, payload)
             if kind == ROWS:
+                self._summary.learn_rows(payload)
                 pending.rows.append(payload)
             elif kind == SYSTEM:
                 pending.system.append(payload)
             elif kind == CONSOLE:
                 pending.console.append(json.loads(payload)["text"])
             elif kind == CHANGE:
-                pending.changes = merged(pending.changes, json.loads(payload))
+                changes = json.loads(payload)
+                self._summary.learn_changes(changes)
+                pending.changes = merged(pending.changes, changes)
             elif kind == END:
                 said = json.loads(payload)
                 self._end = EndRecord(said["state"], said["exit_code"], said["time"])
@@ -214,19 +215,6 @@ class Replayer:
             if pending.size_bytes > _PENDING_MAX_BYTES:
                 return False
         return True
-
-    def _learn(self, kind: str, payload: bytes) -> None:
-        """Keep the summary: what a reader of the rows would come to."""
-        if kind == ROWS:
-            rows = decode_rows(payload)
-            calls = list(memoryview(rows.seq).cast("B").cast("Q"))
-            self._summary.feed(rows.keys, values_of(rows), calls, rows.types)
-        elif kind == CHANGE:
-            changes = json.loads(payload)
-            if "metrics" in changes:
-                self._rules.restore(changes["metrics"])
-            if "summary" in changes or "summary_removed" in changes:
-                self._summary.apply(changes)
 
     def _read_inbox(self) -> list[Path]:
         found = []
@@ -345,7 +333,7 @@ class Replayer:
         changes = self._pending.changes
         automatic = self._summary.take_changes()
         if automatic:
-            changes = merged(changes, encoded(automatic))
+            changes = merged(changes, automatic)
         self._pending.changes = changes
         return changes
 

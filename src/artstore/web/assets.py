@@ -28,7 +28,15 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
     "png": "image/png",
 }
-BUNDLES: Final = {"table.bundle.js": "table.js", "write.bundle.js": "write.js"}
+BUNDLES: Final = {
+    "table.bundle.js": "table.js",
+    "write.bundle.js": "write.js",
+    "runs.bundle.js": "runs.js",
+    "runcompare.bundle.js": "runcompare.js",
+    "run.bundle.js": "runpage.js",
+    "lineage.bundle.js": "lineage.js",
+    "scatter.bundle.js": "tablescatter.js",
+}
 """Scripts of which a page loads one in place of the forty modules that are in it."""
 
 _FOREVER: Final = "public, max-age=31536000, immutable"

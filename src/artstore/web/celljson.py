@@ -40,7 +40,16 @@ from artstore.tables.types import (
     Union,
 )
 
-__all__ = ["FULL", "NO_LINKS", "SHOWN", "CellLimits", "MediaLinks", "cells_json", "number_json"]
+__all__ = [
+    "FULL",
+    "NO_LINKS",
+    "SHOWN",
+    "CellLimits",
+    "MediaLinks",
+    "cells_json",
+    "media_json",
+    "number_json",
+]
 
 _EXACT_MAX: Final = 2**53
 _SMALL: Final = 65
@@ -135,6 +144,19 @@ def cells_json(
         links: where files lie that cells name.
     """
     return _Writer(links, limits).cells(kind, array, 0)
+
+
+def media_json(
+    kind: str, cell: dict[str, Any], links: MediaLinks, limits: CellLimits = FULL
+) -> Any:
+    """
+    One cell of media that lies in no table, as cells of tables are told.
+
+    Args:
+        kind: `image-file`, `audio-file`, ...
+        cell: as `MediaValue.prepare` gives it; of a stranger it may raise anything.
+    """
+    return _Writer(links, limits)._media(Media(kind, Struct(())), cell)  # noqa: SLF001 - of this module
 
 
 class _Writer:

@@ -36,6 +36,7 @@ _STATUS: Final = {
     "origin-refused": HTTPStatus.FORBIDDEN,
     "request-too-large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "token-refused": HTTPStatus.UNAUTHORIZED,
+    "watchers-too-many": HTTPStatus.SERVICE_UNAVAILABLE,
     "writing-refused": HTTPStatus.FORBIDDEN,
 }
 """Of errors whose class says something else."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from artstore import records
+from artstore.web.versionruns import made_by
 
 if TYPE_CHECKING:
     from artstore.api import CollectionInfo, LoggedArtifact, VersionState
@@ -39,6 +40,7 @@ def listed_version(
         if gone is None
         else {"by": gone.by, "time": gone.time, "is_purged": gone.is_purged},
         "source": None if source is None else f"{source.project}/{source.name}:v{source.version}",
+        "run": made_by(state),
     }
 
 

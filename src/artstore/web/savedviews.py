@@ -38,6 +38,7 @@ __all__ = [
     "ViewedVersion",
     "decode_view",
     "encode_view",
+    "kind_of_path",
     "read_view",
     "save_view",
     "view_name",
@@ -60,6 +61,13 @@ _NAME_CHARS: Final = 80
 _NEVER_KEPT: Final = frozenset(("token",))
 """Parts of a query that are of who looks, not of what is seen."""
 
+_KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_RUN_PAGES: Final = (
+    ("runs", re.compile(r"/p/[^/]+/runs")),
+    ("compare", re.compile(r"/p/[^/]+/compare")),
+    ("run", re.compile(r"/p/[^/]+/runs/.+")),
+)
+_OTHER_PAGE: Final = "page"
 _PATH: Final = re.compile(r"/p/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})+")
 _VERSION_PAGE: Final = re.compile(r"/p/([^/]+)/c/([^/]+)(?:/([^/]+)(?:/([^/]+)(?:/(.*))?)?)?")
 
@@ -95,12 +103,19 @@ class SavedView:
         title: as somebody wrote it.
         path: of the page, below the root of the site, percent-encoded; begins with `/p/`.
         query: the parts of its query, decoded, in order.
+        own_kind: what it is a view of, where its path does not tell; else empty.
     """
 
     title: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     description: str = ""
+    own_kind: str = ""
+
+    @property
+    def kind(self) -> str:
+        """`table`, `runs`, `compare`, `run`, `board`, `page`, ...; later releases have more."""
+        return self.own_kind or kind_of_path(self.path)
 
     @property
     def address(self) -> str:
@@ -137,17 +152,33 @@ def view_name(title: str) -> str:
     return f"{plain}-{mark}" if plain else mark
 
 
-def view_of_address(title: str, address: str, description: str = "") -> SavedView:
+def kind_of_path(path: str) -> str:
+    """
+    What a view of a path is a view of: `table`, `runs`, `compare` or `run`; else `page`.
+
+    Args:
+        path: as `SavedView.path`.
+    """
+    for kind, pattern in _RUN_PAGES:
+        if pattern.fullmatch(path):
+            return kind
+    version = _VERSION_PAGE.fullmatch(path)
+    return "table" if version is not None and version[4] == "tables" else _OTHER_PAGE
+
+
+def view_of_address(title: str, address: str, description: str = "", kind: str = "") -> SavedView:
     """
     The view of an address below the root of the site: `/p/demo/c/digits/v3/tables/rows?where=...`.
 
+    Args:
+        kind: where it is another one than `kind_of_path` tells.
     Raises:
         InvalidInputError: `view-invalid`: it is no address of a page, or too long to be kept.
     """
     path, _, query = address.partition("#")[0].partition("?")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_PARTS_MAX)
-        return _checked(title, path, pairs, description)
+        return _checked(title, path, pairs, description, kind)
     except (_UnfitError, ValueError) as error:
         raise _invalid(str(error)) from error
 
@@ -161,6 +192,7 @@ def encode_view(view: SavedView) -> bytes:
         "description": view.description,
         "path": view.path,
         "query": [list(pair) for pair in view.query],
+        **({"kind": view.own_kind} if view.own_kind else {}),
     }
     return canonical.encode(value, what=VIEW_FILE)
 
@@ -185,6 +217,7 @@ def decode_view(data: bytes, *, where: str) -> SavedView:
                 hint="update artstore",
             )
         texts = [value.get(name) for name in ("title", "path", "description")]
+        texts.append(value.get("kind", ""))
         pairs = value.get("query")
         if (
             type(number) is not int
@@ -192,7 +225,8 @@ def decode_view(data: bytes, *, where: str) -> SavedView:
             or not all(isinstance(text, str) for text in texts)
         ):
             raise _UnfitError("a member is missing or of another type")
-        return _checked(str(texts[0]), str(texts[1]), _pairs(pairs), str(texts[2]))
+        title, path, description, kind = map(str, texts)
+        return _checked(title, path, _pairs(pairs), description, kind)
     except _UnfitError as error:
         raise _damaged(where, str(error)) from error
     except DamagedDataError as error:
@@ -249,7 +283,7 @@ def _pairs(value: Any) -> Iterable[tuple[str, str]]:
 
 
 def _checked(
-    title: str, path: str, pairs: Iterable[tuple[str, str]], description: str
+    title: str, path: str, pairs: Iterable[tuple[str, str]], description: str, kind: str
 ) -> SavedView:
     query = tuple((name, text) for name, text in pairs if name not in _NEVER_KEPT)
     if sum(len(name) + len(text) + 2 for name, text in query) > _QUERY_BYTES:
@@ -258,7 +292,11 @@ def _checked(
         raise _UnfitError(f"its description has more than {_DESCRIPTION_CHARS:,} characters")
     for text in (description, *(text for pair in query for text in pair)):
         _check_unicode(text)
-    return SavedView(_checked_title(title), _checked_path(path), query, description)
+    path = _checked_path(path)
+    if kind and _KIND.fullmatch(kind) is None:
+        raise _UnfitError("its kind is no short word of small letters, digits and -")
+    own_kind = "" if kind == kind_of_path(path) else kind
+    return SavedView(_checked_title(title), path, query, description, own_kind)
 
 
 def _checked_title(title: str) -> str:

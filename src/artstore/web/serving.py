@@ -153,7 +153,7 @@ def serve(site: Site, listening: ListenAddress) -> None:
 
     To be called in the main thread.
     """
-    server = _Server(_config(site))
+    server = _Server(site)
     bound_memory(site.settings.memory_bytes)
     # What stands now stays: no search for cycles needs to go through it again.
     gc.freeze()
@@ -170,7 +170,7 @@ class ThreadServer:
 
     def __init__(self, site: Site, listening: ListenAddress) -> None:
         self.address = listening.address(site.settings)
-        self._server = _Server(_config(site))
+        self._server = _Server(site)
         self._thread = threading.Thread(
             target=self._server.run,
             kwargs={"sockets": [listening.socket]},
@@ -197,6 +197,19 @@ class ThreadServer:
 
 class _Server(uvicorn.Server):
     """Ends on a signal, and does not raise it again: that a server is stopped is no failure."""
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(_config(site))
+        self._live = site.live
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._live.open()
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who watches runs would be waited for.
+        self._live.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -61,6 +61,7 @@ class Site:
 
     Attributes:
         secret: what a page of this server knows and no other page does; 43 characters.
+        live: the runs of the store as they are now.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Site:
         pages: Iterable[Page] | None = None,
     ) -> None:
         from artstore.web.assets import Assets
+        from artstore.web.live import Live
         from artstore.web.pages import PAGES
         from artstore.web.templating import make_templates
 
@@ -80,6 +82,7 @@ class Site:
         self.assets = Assets(self.settings.root_path)
         self.templates: Environment = make_templates(self)
         self.secret = _random_text()
+        self.live = Live(self)
         self._opened: RecentValues[str, tuple[float, LoggedArtifact]] = RecentValues(_OPENED_COUNT)
         self._kept: RecentValues[Hashable, Any] = RecentValues(_KEPT_COUNT)
         self._making = [forks.new_lock() for _ in range(_KEPT_COUNT)]

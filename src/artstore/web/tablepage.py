@@ -232,12 +232,19 @@ def _links(question: Question) -> dict[str, str]:
         "matrix",
         "sides",
         "sample",
+        "origin",
+        "points",
     )
     links = {kind: visit.api_link(f"table-{kind}", None, **params) for kind in kinds}
     if question.table.comparison is not None and question.table.comparison.how != "side":
-        # A row of several tables is in no other version.
-        del links["sample"]
-    return {**links, "page": visit.link("table", None, **params)}
+        # A row of several tables is in no other version, and of none.
+        del links["sample"], links["origin"]
+    own = {
+        "page": visit.link("table", None, **params),
+        "scatter": visit.site.assets.address("scatter.bundle.js"),
+        "charts": visit.site.assets.address("charts.css"),
+    }
+    return {**links, **own}
 
 
 def _address(here: str, state: TableState) -> str:

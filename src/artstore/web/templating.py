@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from artstore import clock
+from artstore.web.previews.visible import visible
 
 if TYPE_CHECKING:
     from artstore.web.routing import Answer, Visit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ERROR_TEMPLATE",
+    "attribute_data",
     "format_age",
     "format_bytes",
     "make_templates",
@@ -31,6 +33,8 @@ ERROR_TEMPLATE: Final = "error.html"
 
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 _STEP: Final = 1000
+_SHOWN_CHARS: Final = 2_000
+"""Of a name of somebody, in one line."""
 _AGES: Final = (
     (60, 1, "second"),
     (3600, 60, "minute"),
@@ -60,7 +64,12 @@ def make_templates(site: Site) -> Environment:
         auto_reload=False,
     )
     templates.filters.update(
-        age=format_age, bytes=format_bytes, count=format_count, script_data=script_data
+        age=format_age,
+        attribute_data=attribute_data,
+        bytes=format_bytes,
+        count=format_count,
+        script_data=script_data,
+        visible=lambda text: visible(text, _SHOWN_CHARS, lines=False),
     )
     templates.globals.update(site=site, static=site.assets.address)
     return templates
@@ -80,6 +89,11 @@ def script_data(value: Any) -> Markup:
     """JSON for `<script type="application/json">`, in which nothing can end the element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.translate(_IN_SCRIPT))  # noqa: S704 - just escaped, for a script
+
+
+def attribute_data(value: Any) -> str:
+    """JSON for an attribute; it is escaped as any other text."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def format_bytes(size_bytes: int) -> str:

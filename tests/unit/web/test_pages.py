@@ -101,8 +101,8 @@ def test_every_page_is_json_below_the_api(client: TestClient, place: str) -> Non
 def test_the_first_page_tells_projects_and_what_was_pushed_last(client: TestClient) -> None:
     value = client.get(API + "/").json()
     assert value["projects"] == [
-        {"project": "demo", "collection_count": 4},
-        {"project": "other", "collection_count": 1},
+        {"project": "demo", "collection_count": 4, "run_count": 0},
+        {"project": "other", "collection_count": 1, "run_count": 0},
     ]
     assert {item["name"] for item in value["recent"]} == {
         *("digits", "files", "guesses", "hostile", "model")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 from collections.abc import Callable
+from importlib import resources
 from urllib.parse import unquote
 
 import pytest
@@ -135,11 +137,25 @@ def test_nothing_but_our_files_is_given(client: TestClient, name: str) -> None:
 
 def test_all_that_a_page_may_load_is_small(site: Site) -> None:
     assets = site.assets
-    names = {name for name in assets.names() if name.endswith(".css")}
-    names |= {"page.js", "theme.js", "write.bundle.js"}
-    packed = sum(len(assets.get(name)[0].packed or assets.get(name)[0].data) for name in names)
-    assert "page.css" in names
-    assert packed <= 60_000
+
+    def packed(name: str) -> int:
+        asset = assets.get(name)[0]
+        return len(asset.packed or asset.data)
+
+    base = _loaded("base.html")
+    assert "page.css" in base
+    assert "table.css" in _loaded("table.html")
+    for template in resources.files("artstore.web").joinpath("templates").iterdir():
+        names = base | _loaded(template.name)
+        # A page loads one of them, which may depend on whether it may write.
+        bundles = [packed(name) for name in names if name.endswith(".bundle.js")]
+        others = sum(packed(name) for name in names if not name.endswith(".bundle.js"))
+        assert others + max(bundles, default=0) <= 60_000, template.name
+
+
+def _loaded(template: str) -> set[str]:
+    text = resources.files("artstore.web").joinpath("templates", template).read_text("utf-8")
+    return set(re.findall(r"'([\w.]+\.(?:css|js))'", text))
 
 
 # what is kept ------------------------------------------------------------------------

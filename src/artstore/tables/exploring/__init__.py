@@ -21,11 +21,13 @@ from artstore.tables.exploring.confusing import Confusion, confusion
 from artstore.tables.exploring.explored import ExploredTable
 from artstore.tables.exploring.quickconditions import QUICK_NAMES, quick_condition, side_counts
 from artstore.tables.exploring.samerow import RowFound, same_row
+from artstore.tables.exploring.scattering import POINTS_MAX, points
 from artstore.tables.exploring.selection import Selection, SortKey
 from artstore.tables.exploring.sidecolumns import SideColumn
 from artstore.tables.exploring.tickets import QueryLimits, Ticket, interruptible
 
 __all__ = [
+    "POINTS_MAX",
     "QUICK_NAMES",
     "ColumnInfo",
     "CompareCounts",
@@ -51,6 +53,7 @@ __all__ = [
     "confusion",
     "default_key",
     "interruptible",
+    "points",
     "possible_keys",
     "quick_condition",
     "same_row",

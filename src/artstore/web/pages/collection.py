@@ -10,6 +10,7 @@ from artstore.records import history_record
 from artstore.web.listing import cut_page, messages, new_bytes
 from artstore.web.records import listed_version, page_record
 from artstore.web.routing import Answer, Page, Visit
+from artstore.web.versionruns import run_links
 
 if TYPE_CHECKING:
     from artstore.api import VersionState
@@ -48,7 +49,11 @@ def show_collection(visit: Visit) -> Answer:
         "versions": records,
         "pages": page_record(*cut[:3]),
     }
-    return Answer("collection.html", value, shown={"aliases": _aliases(states)})
+    links = [
+        one["run"] and run_links(visit, one["run"]["project"], one["run"]["id"]) for one in records
+    ]
+    shown_names = {"aliases": _aliases(states), "run_links": links, "has_runs": any(links)}
+    return Answer("collection.html", value, shown=shown_names)
 
 
 def _history(visit: Visit) -> Answer:

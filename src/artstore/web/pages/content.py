@@ -25,26 +25,33 @@ What users have logged is never trusted. It is sent in three ways:
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import chain
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from artstore import limits
 from artstore.errors import ConflictError, InvalidInputError, LimitExceededError
 from artstore.manifests.entry import TABLE
-from artstore.web.previews.contenttypes import BYTES_TYPE, content_type, is_inline
 from artstore.web.previews.markdown import markdown_html
 from artstore.web.previews.markup import FRAME_BYTES
 from artstore.web.previews.preview import TEXT_BYTES
 from artstore.web.previews.versionfile import VersionFile, entry_with_bytes
 from artstore.web.previews.visible import decoded, visible
 from artstore.web.routing import Page, Visit
+from artstore.web.sentbytes import (
+    CHECKED,
+    IMMUTABLE,
+    MARKDOWN_PAGE,
+    SEALED,
+    content_headers,
+    disposition,
+    frame_form,
+    is_known,
+    sent,
+)
 from artstore.web.thumbnails import THUMBNAIL_SIDES, thumbnails_of
 
 if TYPE_CHECKING:
@@ -66,36 +73,6 @@ _PARQUET: Final = ".parquet"
 _PARQUET_TYPE: Final = "application/vnd.apache.parquet"
 _PIECE_BYTES: Final = limits.MIB
 _PREFIX: Final = "/p/{project}/c/{collection}/{version}"
-_PLAYABLE: Final = ("audio/", "video/")
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-_IMMUTABLE: Final = "private, max-age=31536000, immutable"
-_CHECKED: Final = "private, no-cache"
-_SEALED: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-"""What browsers make of a picture by itself is a page with styles of theirs."""
-_PLAYED: Final = f"{_SEALED.replace('sandbox', 'sandbox allow-same-origin')}; media-src 'self'"
-"""
-What browsers make of a sound or a film by itself is a page that fetches it once more, and has to
-be of our origin for that. No script runs in it, and nothing of the user's stands in it.
-"""
-_SHOWN: Final = "img-src data: blob:; media-src data: blob:; font-src data:"
-_POLICIES: Final = {
-    ".html": (
-        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' "
-        f"data: blob:; style-src 'unsafe-inline' data:; worker-src blob:; {_SHOWN}"
-    ),
-    ".svg": f"sandbox; default-src 'none'; style-src 'unsafe-inline'; {_SHOWN}",
-    ".md": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-}
-_FRAMED: Final = {".htm": ".html", ".html": ".html", ".svg": ".svg", ".md": ".md"}
-_FRAME_TYPES: Final = {
-    ".html": "text/html; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".md": "text/html; charset=utf-8",
-}
-_MARKDOWN_PAGE: Final = (
-    '<!doctype html><meta charset="utf-8"><style>:root{{color-scheme:light dark}}'
-    "body{{font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}}</style>{}"
-)
 
 
 def send_content(visit: Visit) -> Response:
@@ -113,23 +90,8 @@ def send_content(visit: Visit) -> Response:
     entry = entry_with_bytes(artifact, visit.params["path"], with_tables=True)
     if entry.kind == TABLE:
         return _sent_table(visit, artifact, entry)
-    type_name = content_type(entry.path)
-    is_saved = not is_inline(type_name) or visit.query.get("download") == "1"
-    headers = {
-        **_caching(visit, entry),
-        "Accept-Ranges": "bytes",
-        "Content-Disposition": _disposition(entry.path, is_saved=is_saved),
-        "Content-Security-Policy": _policy(type_name, is_saved=is_saved),
-        # A sandboxed page of its own window may not have the stricter one.
-        "Cross-Origin-Opener-Policy": "unsafe-none",
-        "Content-Type": type_name if not is_saved else BYTES_TYPE,
-    }
+    headers = {**_caching(visit, entry), **content_headers(visit, entry.path)}
     return _sent(visit, artifact, entry, headers)
-
-
-def _policy(type_name: str, *, is_saved: bool) -> str:
-    is_played = type_name.startswith(_PLAYABLE) and not is_saved
-    return _PLAYED if is_played else _SEALED
 
 
 def send_frame(visit: Visit) -> Response:
@@ -146,33 +108,19 @@ def send_frame(visit: Visit) -> Response:
         return RedirectResponse(visit.link("files", **visit.params), status_code=303)
     artifact = visit.opened()
     entry = entry_with_bytes(artifact, visit.params["path"])
-    name = entry.path.rpartition("/")[2].lower()
-    kind = next((kind for ending, kind in _FRAMED.items() if name.endswith(ending)), None)
-    if kind is None or entry.size_bytes > FRAME_BYTES:
-        why = "too large" if kind else "not HTML, SVG or Markdown"
+    form = frame_form(visit, entry.path)
+    if form is None or entry.size_bytes > FRAME_BYTES:
+        why = "too large" if form else "not HTML, SVG or Markdown"
         raise InvalidInputError(
             f"the file is not shown in a frame: it is {why}",
             code="frame-refused",
             hint="its content can be downloaded",
         )
-    ancestors = " ".join(("'self'", *visit.site.settings.frame_ancestors))
-    policy = f"{_POLICIES[kind]}; frame-ancestors {ancestors}"
-    headers = {
-        # Asked for each time: what holds a page of a user must not outlive a release of ours.
-        **_caching(visit, entry, part=f"-{zlib.crc32(policy.encode()):08x}"),
-        "Cache-Control": _CHECKED,
-        "Content-Security-Policy": policy,
-        "Content-Type": _FRAME_TYPES[kind],
-        "Cross-Origin-Opener-Policy": "unsafe-none",
-        "Referrer-Policy": "no-referrer",
-        "X-DNS-Prefetch-Control": "off",
-        # For browsers without frame-ancestors.
-        "X-Frame-Options": "SAMEORIGIN",
-    }
-    if kind == ".md":
+    headers = {**_caching(visit, entry, part=form.mark), **form.headers}
+    if form.kind == ".md":
         data = artifact.read_ranges([(entry.path, 0, TEXT_BYTES)])[0]
         found = decoded(data, is_whole=len(data) == entry.size_bytes)
-        page = _MARKDOWN_PAGE.format(markdown_html(visible(found[0]) if found else ""))
+        page = MARKDOWN_PAGE.format(markdown_html(visible(found[0]) if found else ""))
         del headers["ETag"]
         return Response(page, headers=headers)
     return _sent(visit, artifact, entry, headers)
@@ -195,8 +143,8 @@ def send_thumbnail(visit: Visit) -> Response:
     entry = entry_with_bytes(artifact, visit.params["path"])
     side = _side(visit.query.get("size", "256"))
     caching = _caching(visit, entry, part=f"-{side}")
-    headers = {**caching, "Content-Security-Policy": _SEALED}
-    if _is_known(visit, headers["ETag"]):
+    headers = {**caching, "Content-Security-Policy": SEALED}
+    if is_known(visit, headers["ETag"]):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if entry.path.endswith(DESCRIPTOR_ENDING):
         data, type_name = _drawing(artifact, entry, side)
@@ -258,55 +206,29 @@ def _caching(visit: Visit, entry: Entry, part: str = "") -> dict[str, str]:
             found=digest,
         )
     is_fixed = wanted is not None
-    return {"ETag": f'"{digest}{part}"', "Cache-Control": _IMMUTABLE if is_fixed else _CHECKED}
-
-
-def _disposition(path: str, *, is_saved: bool) -> str:
-    name = path.rpartition("/")[2]
-    plain = re.sub(r"[^A-Za-z0-9 ._()+=,@~^-]", "_", name)[:200]
-    encoded = quote(name, safe="")
-    kind = "attachment" if is_saved else "inline"
-    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
-
-
-def _is_known(visit: Visit, tag: str) -> bool:
-    given = visit.request.headers.get("if-none-match", "")
-    return any(part.strip().removeprefix("W/") in (tag, "*") for part in given.split(","))
+    return {"ETag": f'"{digest}{part}"', "Cache-Control": IMMUTABLE if is_fixed else CHECKED}
 
 
 def _sent(
     visit: Visit, artifact: LoggedArtifact, entry: Entry, headers: Mapping[str, str]
 ) -> Response:
-    """The whole file or one range of it, or that it is what the browser has."""
-    if _is_known(visit, headers["ETag"]):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=dict(headers))
-    size = entry.size_bytes
-    span = _wanted_range(visit, headers["ETag"], size)
-    status = HTTPStatus.OK if span is None else HTTPStatus.PARTIAL_CONTENT
-    start, stop = (0, size) if span is None else span
-    told = {**headers, "Content-Length": str(stop - start)}
-    if span is not None:
-        told["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-        if start >= stop:
-            told |= {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
-            return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=told)
-    if visit.request.method == "HEAD" or start == stop:
-        return Response(status_code=status, headers=told)
-    pieces = _pieces(artifact, entry.path, start, stop)
-    # The first is read here, where an error still becomes an answer.
-    first = next(pieces)
-    return StreamingResponse(chain((first,), pieces), status, told)
+    return sent(
+        visit,
+        headers,
+        entry.size_bytes,
+        lambda start, stop: _pieces(artifact, entry.path, start, stop),
+    )
 
 
 def _sent_table(visit: Visit, artifact: LoggedArtifact, entry: Entry) -> Response:
     headers = {
         **_caching(visit, entry),
         # Another release of Parquet's writer makes other bytes of the same rows.
-        "Cache-Control": _CHECKED,
-        "Content-Disposition": _disposition(
+        "Cache-Control": CHECKED,
+        "Content-Disposition": disposition(
             f"{entry.path.removesuffix(_PARQUET)}{_PARQUET}", is_saved=True
         ),
-        "Content-Security-Policy": _SEALED,
+        "Content-Security-Policy": SEALED,
         "Content-Type": _PARQUET_TYPE,
     }
     del headers["ETag"]
@@ -327,30 +249,6 @@ def _pieces(artifact: LoggedArtifact, path: str, start: int, stop: int) -> Itera
                 return
             start += len(data)
             yield data
-
-
-def _wanted_range(visit: Visit, tag: str, size: int) -> tuple[int, int] | None:
-    """
-    (start, stop) of the one range asked for; empty if the file has none of it.
-
-    None: all of it. So may be answered who asks for several ranges, or with words
-    that are no range.
-    """
-    headers = visit.request.headers
-    match = _RANGE.fullmatch(headers.get("range", "").strip())
-    if match is None or headers.get("if-range", tag) != tag:
-        return None
-    first, last = match.groups()
-    if not first:
-        count = int(last) if last else 0
-        if not last:
-            return None
-        return (size, size) if count == 0 else (max(0, size - count), size)
-    start = int(first)
-    if last and int(last) < start:
-        return None
-    stop = size if not last else min(size, int(last) + 1)
-    return (start, stop) if start < stop else (size, size)
 
 
 PAGES: Final = (

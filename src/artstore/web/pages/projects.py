@@ -12,6 +12,7 @@ from artstore.names import PLUMBING_TYPES
 from artstore.web.listing import cut_page, new_bytes, together
 from artstore.web.records import collection_record, page_record
 from artstore.web.routing import Answer, Page, Visit
+from artstore.web.versionruns import run_counts
 
 if TYPE_CHECKING:
     from artstore.api import CollectionInfo, VersionState
@@ -28,7 +29,7 @@ _LOOKED_AT: Final = 200
 def show_projects(visit: Visit) -> Answer:
     """The projects of the store, and the artifacts that were pushed to last."""
     store = visit.site.store
-    names = store.projects()
+    names = sorted({*store.projects(), *store.run_projects()})
     if not names:
         visit.site.check_there()
     cut = cut_page(visit, len(names), _PAGE_SIZE)
@@ -41,7 +42,8 @@ def show_projects(visit: Visit) -> Answer:
         recent = sorted(infos, key=lambda info: info.updated, reverse=True)[:_RECENT_COUNT]
     value = {
         "projects": [
-            {"project": project, "collection_count": len(found[project])} for project in shown
+            {"project": project, "collection_count": len(found[project]), "run_count": runs}
+            for project, runs in zip(shown, run_counts(visit.site, shown), strict=True)
         ],
         "recent": None if recent is None else [collection_record(info, None) for info in recent],
         "pages": page_record(*cut[:3]),
@@ -51,14 +53,14 @@ def show_projects(visit: Visit) -> Answer:
 
 def show_project(visit: Visit) -> Answer:
     """
-    The artifacts of one project, by type and name.
+    The artifacts of one project, by type and name, and how many runs it has.
 
     Raises:
         NotFoundError: `project-not-found`.
     """
     site, project = visit.site, visit.params["project"]
     names = site.store.collection_names(project)
-    if not names:
+    if not names and project not in site.store.run_projects():
         raise NotFoundError(
             f"the store has no project {project!r}",
             code="project-not-found",
@@ -72,7 +74,13 @@ def show_project(visit: Visit) -> Answer:
         collection_record(info, brought)
         for info, brought in zip(infos, together(_brought(site), infos), strict=True)
     ]
-    value = {"project": project, "collections": records, "pages": page_record(*cut[:3])}
+    (run_count,) = run_counts(site, [project])
+    value = {
+        "project": project,
+        "collections": records,
+        "run_count": run_count,
+        "pages": page_record(*cut[:3]),
+    }
     by_type: list[tuple[str, list[dict[str, Any]]]] = [
         (kind, list(group)) for kind, group in groupby(records, lambda record: record["type"])
     ]

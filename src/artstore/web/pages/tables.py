@@ -5,6 +5,7 @@ The page of a table, and the JSON that its grid asks for; the query string is th
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ _ASKED: Final = frozenset(
     (
         *("count", "only", "numbers", "at", "full", "column", "prefix", "number", "offset"),
         *("order", "format", "what", "safe", "thumbs"),
+        *("x", "y", "colour"),
     )
 )
 """Parts of a query that are no part of a view."""
@@ -380,6 +382,41 @@ def table_sample(question: Question) -> dict[str, Any]:
     return sample_json(question)
 
 
+def table_origin(question: Question) -> dict[str, Any]:
+    """The tables and files that the cells of row `row` are of, and their lineage."""
+    from artstore.web.tableorigins import origin_json
+
+    return origin_json(question)
+
+
+def table_points(question: Question) -> dict[str, Any]:
+    """Rows of the selection as points: of `x` and `y`, or of the first two elements of `x`."""
+    from artstore.tables.exploring import points
+
+    asked = question.asked
+    if not asked.get("x"):
+        raise _refused(
+            "points are asked for with x=NAME, and y=NAME if that is a column of numbers"
+        )
+    explored, selection = question.table.explored, question.selection()
+    names = (asked["x"], asked.get("y") or None, asked.get("colour") or None)
+    found = points(explored, selection, *names)
+    colours = found["colour"].to_pylist() if names[2] else None
+    return {
+        "matching": explored.count(selection).matching,
+        "rows": found["row"].to_pylist(),
+        # More digits than a screen has pixels.
+        "x": [float(f"{one:.9g}") for one in found["x"].to_pylist()],
+        "y": [float(f"{one:.9g}") for one in found["y"].to_pylist()],
+        "colours": colours and [_finite(one) for one in colours],
+    }
+
+
+def _finite(value: str | float | None) -> str | float | None:
+    is_odd = isinstance(value, float) and not math.isfinite(value)
+    return None if is_odd else value
+
+
 def show_others(visit: Visit) -> Answer:
     """Versions whose table can be compared with this one."""
     from artstore.web.comparepage import other_tables
@@ -425,6 +462,8 @@ PAGES: Final = (
     _json_page("table-matrix", matrix_json),
     Page(f"{_VERSION}/table-others/{{path:path}}", show_others, "table-others", api_only=True),
     _json_page("table-sample", table_sample),
+    _json_page("table-origin", table_origin),
+    _json_page("table-points", table_points),
     Page(
         f"{_VERSION}/table-view/{{path:path}}",
         keep_view,

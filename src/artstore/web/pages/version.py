@@ -5,7 +5,6 @@ One version: what it says of itself, what is in it, and, where that is allowed, 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from markupsafe import Markup
 from starlette.responses import Response
 
 from artstore.errors import InvalidInputError, NotFoundError
@@ -22,10 +20,11 @@ from artstore.media.kinds import KINDS
 from artstore.versions.values import JOINED_SUFFIX, PARTITIONED_SUFFIX, TABLE_SUFFIX
 from artstore.web.listing import new_bytes
 from artstore.web.previews.jsontree import read_tree
-from artstore.web.previews.markdown import markdown_html
+from artstore.web.previews.markdown import section_html
 from artstore.web.previews.visible import visible
 from artstore.web.records import version_record
 from artstore.web.routing import Answer, Page, Visit
+from artstore.web.versionruns import run_links, version_runs
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact, VersionState
@@ -35,10 +34,8 @@ __all__ = ["PAGES", "change_version", "show_version"]
 _LOOKED_AT: Final = 20_000
 """Of longer lists of files only the beginning is searched for tables and media."""
 _VALUES_MAX: Final = 200
-_MARKDOWN_CHARS: Final = 100_000
 _PARTS_OF_JOINED: Final = ".joined/"
 _MEDIA_FOLDER: Final = "media/"
-_HEADING: Final = re.compile("<(/?)h([1-6])>")
 _READABLE: Final = ((JOINED_SUFFIX, "joined table"), (PARTITIONED_SUFFIX, "partitioned table"))
 
 
@@ -48,7 +45,8 @@ def show_version(visit: Visit) -> Answer:
 
     Raises:
         NotFoundError: `collection-not-found`, `version-not-found`, `version-deleted`, ...
-    Cost: reads the list of files, 20,000 entries at most, and the log of the collection.
+    Cost: reads the list of files, 20,000 entries at most, and the log of the collection; one
+        scan for each project with runs.
     """
     artifact = visit.version()
     name = artifact.collection.qualified_name
@@ -60,6 +58,7 @@ def show_version(visit: Visit) -> Answer:
         **version_record(artifact),
         "created_by": own.by,
         "new_bytes": new_bytes(visit.site, name, [own])[0],
+        **version_runs(visit.site, artifact.project, artifact.collection.name, own),
         "ttl_seconds": int(ttl.total_seconds()) if isinstance(ttl, timedelta) else None,
         "previous": before,
         "next": after,
@@ -72,6 +71,8 @@ def show_version(visit: Visit) -> Answer:
         "usage": _usage(artifact, contents.values),
     }
     shown = {} if visit.is_api else _shown(visit, artifact, contents.values)
+    if not visit.is_api:
+        shown |= _run_parts(visit, value)
     return Answer("version.html", value, shown=shown)
 
 
@@ -212,23 +213,34 @@ def _shown(visit: Visit, artifact: LoggedArtifact, values: list[dict[str, str]])
         "params": params,
         "linked_values": list(zip(values, links, strict=True)),
         "metadata_tree": tree[0] if tree is not None and artifact.metadata else None,
-        "description_html": _description_html(description),
+        "description_html": section_html(description),
         "description_text": description,
         "own_aliases": [alias for alias in artifact.aliases if alias != "latest"],
         "source_link": _source_link(visit, artifact),
     }
 
 
-def _description_html(text: str) -> Markup | None:
-    if not text or len(text) > _MARKDOWN_CHARS:
-        return None
-    html = _HEADING.sub(_lower, markdown_html(visible(text)))
-    return Markup(html)  # noqa: S704 - made without tags of its author
-
-
-def _lower(match: re.Match[str]) -> str:
-    """A heading below that of the section: a page has one of the first level."""
-    return f"<{match[1]}h{min(6, int(match[2]) + 2)}>"
+def _run_parts(visit: Visit, value: dict[str, Any]) -> dict[str, Any]:
+    """Where the run that made it, its inputs and the runs that used it are found."""
+    run = value["run"]
+    inputs = []
+    for one in value["inputs"]:
+        parts = {"project": one["project"], "collection": one["name"], "version": one["version"]}
+        told = f"{one['project']}/{one['name']}:{one['version']}"
+        inputs.append((told, visit.link("version", **parts)))
+    users = [
+        {
+            **one,
+            "title": visible(one["name"] or one["id"], 100, lines=False),
+            "address": run_links(visit, one["project"], one["id"]),
+        }
+        for one in value["used_by"]
+    ]
+    return {
+        "run_link": run and run_links(visit, run["project"], run["id"]),
+        "linked_inputs": inputs,
+        "linked_users": users,
+    }
 
 
 def _source_link(visit: Visit, artifact: LoggedArtifact) -> str | None:

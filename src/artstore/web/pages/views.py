@@ -41,29 +41,40 @@ __all__ = ["PAGES", "list_views", "open_view", "save"]
 _PAGE_SIZE: Final = 50
 _BODY_BYTES: Final = 1024 * 1024
 _READ_COUNT: Final = 2_000
-_FIELDS: Final = frozenset(("title", "address", "description", "artstore-token"))
+_LOOKED_AT: Final = 1_000
+"""Views of a project that are read to find those of one kind."""
+_FIELDS: Final = frozenset(("title", "address", "description", "kind", "artstore-token"))
 _KEPT_STATE: Final = "view"
 """The part of a table's address that stands for a state which the server keeps."""
 
 
 def list_views(visit: Visit) -> Answer:
     """
-    The saved views of a project, by name.
+    The saved views of a project, by name; with `?kind=runs` only those of that kind.
 
     Raises:
         NotFoundError: `project-not-found`.
     """
     project = visit.params["project"]
-    every = visit.site.store.collection_names(project)
-    if not every:
+    store = visit.site.store
+    every = store.collection_names(project)
+    if not every and project not in store.run_projects():
         raise NotFoundError(f"the store has no project {project!r}", code="project-not-found")
     names = [name for name in every if name.startswith(PREFIX)]
-    cut = cut_page(visit, len(names), _PAGE_SIZE)
-    found = together(lambda name: _record(visit, name), names[cut.start : cut.stop])
-    records = [record for record in found if record is not None]
+    kind = visit.query.get("kind")
+    if kind is not None:
+        # Only the views themselves tell: they are read once, and kept.
+        found = together(lambda name: _record(visit, name), names[:_LOOKED_AT])
+        of_kind = [one for one in found if one is not None and one["kind"] == kind]
+        cut = cut_page(visit, len(of_kind), _PAGE_SIZE)
+        records = of_kind[cut.start : cut.stop]
+    else:
+        cut = cut_page(visit, len(names), _PAGE_SIZE)
+        found = together(lambda name: _record(visit, name), names[cut.start : cut.stop])
+        records = [record for record in found if record is not None]
     value = {"project": project, "views": records, "pages": page_record(*cut[:3])}
     shown = [{**record, "told": _told(record)} for record in records]
-    return Answer("views.html", value, shown={"shown_views": shown})
+    return Answer("views.html", value, shown={"shown_views": shown, "asked_kind": kind})
 
 
 def open_view(visit: Visit) -> Response:
@@ -97,7 +108,7 @@ def open_view(visit: Visit) -> Response:
 
 def save(visit: Visit) -> Response:
     """
-    Save a view: fields `title`, `address`, `description`.
+    Save a view: fields `title`, `address`, `description`, `kind`.
 
     Raises:
         InvalidInputError: `request-invalid`, `view-invalid`.
@@ -107,7 +118,7 @@ def save(visit: Visit) -> Response:
     unknown = sorted(set(form) - _FIELDS)
     if unknown or "title" not in form or "address" not in form:
         raise InvalidInputError(
-            f"a view is saved with title, address and description, not with {unknown}"
+            f"a view is saved with title, address, description and kind, not with {unknown}"
             if unknown
             else "a view is saved with a title and the address of a page",
             code="request-invalid",
@@ -117,7 +128,8 @@ def save(visit: Visit) -> Response:
     root = visit.site.settings.root_path
     if root and address.startswith(f"{root}/"):
         address = address.removeprefix(root)
-    view = view_of_address(title, _with_state(visit, address), description)
+    kind = form.get("kind", "")
+    view = view_of_address(title, _with_state(visit, address), description, kind)
     logged = save_view(visit.site.store_of(project), view)
     told = _told_view(visit, logged, view)
     return visit.done(visit.link("views", project=project), told)
@@ -179,6 +191,7 @@ def _told_view(visit: Visit, artifact: LoggedArtifact, view: SavedView) -> dict[
         **_named(visit, artifact),
         "title": view.title,
         "description": view.description,
+        "kind": view.kind,
         "path": view.path,
         "query": [list(pair) for pair in view.query],
         "shows": {
@@ -197,6 +210,7 @@ def _without_view(visit: Visit, artifact: LoggedArtifact, error: ArtstoreError) 
         **_named(visit, artifact),
         "title": artifact.collection.name.removeprefix(PREFIX),
         "description": "",
+        "kind": None,
         "path": None,
         "query": [],
         "shows": None,

@@ -8,6 +8,8 @@ import re
 from collections.abc import MutableMapping, Sequence
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from artstore import forks
 from artstore.web.previews.preview import (
     TEXT_BYTES,
@@ -18,10 +20,25 @@ from artstore.web.previews.preview import (
 )
 from artstore.web.previews.visible import decoded, size_text, visible
 
-__all__ = ["PREVIEW", "markdown_html"]
+__all__ = ["PREVIEW", "markdown_html", "section_html"]
 
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
 _SCHEMES: Final = ("http:", "https:", "mailto:")
+_SECTION_CHARS: Final = 100_000
+_HEADING: Final = re.compile("<(/?)h([1-6])>")
+
+
+def section_html(text: str) -> Markup | None:
+    """What people wrote of something, for a section of a page; None if it is empty or too long."""
+    if not text or len(text) > _SECTION_CHARS:
+        return None
+    html = _HEADING.sub(_lower, markdown_html(visible(text)))
+    return Markup(html)  # noqa: S704 - made without tags of its author
+
+
+def _lower(match: re.Match[str]) -> str:
+    """A heading below that of the section: a page has one of the first level."""
+    return f"<{match[1]}h{min(6, int(match[2]) + 2)}>"
 
 
 def markdown_html(text: str) -> str:

@@ -38,6 +38,7 @@ export function openColumnMenu(app, one, anchor) {
       ["Move right", () => app.moveColumn(name, 1)],
       [isPinned ? "Unpin" : "Pin to the left", () => app.change({ pins: isPinned ? state.pins.filter((/** @type {string} */ pin) => pin !== name) : [...state.pins, name] }, true)],
       ["Computed column…", () => openComputed(app, name)],
+      app.links.points && (column.role === "number" || /^(array<.*, 2>|list<)/.test(column.type)) ? ["Points…", () => app.openScatter(name)] : null,
       column.computed ? ["Remove computed column", () => app.change({ compute: state.compute.filter((/** @type {[string, string]} */ pair) => pair[0] !== name) }, true)] : null,
       others.length ? "Show as" : null,
       ...others.map((renderer) => /** @type {[string, () => void]} */ ([renderer.label, () => app.change({ renderers: named(state.renderers, { [name]: renderer.name }) }, true)])),

@@ -4,6 +4,7 @@
 import { rendererOf } from "./cells/registry.js";
 import { lineOf } from "./cells/any.js";
 import { grouped, h } from "./dom.js";
+import { Origins } from "./origins.js";
 import { overlayMenu } from "./overlaymenu.js";
 import { sidesTable } from "./sidestable.js";
 import { hasOverlay, seen } from "./overlays.js";
@@ -26,6 +27,7 @@ export class RowPanel {
     this.beside = h("div", { class: "row-beside" });
     this.copy = h("button", { type: "button", title: "Copy the address of this view", onclick: () => this.copyAddress() }, "Copy link");
     this.samples = new Samples(app);
+    this.origins = new Origins(app);
     this.switches = h("details", { class: "row-overlays", open: true }, h("summary", null, "Boxes and masks"));
     this.switchedFor = "";
     this.dialog = h(
@@ -34,6 +36,7 @@ export class RowPanel {
       h("div", { class: "row-head" }, this.title, this.back, this.next, this.copy, h("button", { type: "button", "aria-label": "Close", onclick: () => this.dialog.close() }, "×")),
       this.beside,
       this.content,
+      this.origins.element,
       this.samples.element,
     );
     this.title.id = "row-title";
@@ -150,6 +153,7 @@ export class RowPanel {
       }),
     );
     this.showSwitches(places);
+    this.origins.show(number);
     this.samples.show(number);
     this.app.rowOpened(number);
   }

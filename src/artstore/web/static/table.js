@@ -301,6 +301,13 @@ class TablePage {
     openColumnMenu(this, one, anchor);
   }
 
+  /** Points are drawn by a script of their own. @param {string} name */
+  openScatter(name) {
+    const tell = () => document.dispatchEvent(new CustomEvent("artstore-scatter", { detail: { page: this, name } }));
+    if (document.getElementById("scatter-script")) tell();
+    else document.head.append(h("script", { id: "scatter-script", src: this.links.scatter, onload: tell }));
+  }
+
   // What comes from the server.
 
   arrived() {

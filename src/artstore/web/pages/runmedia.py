@@ -1,0 +1,138 @@
+"""
+Files that a run logged with its steps: their bytes, and pages of users in frames.
+
+They are sent with the care of `artstore.web.pages.content`, which tells why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from starlette.responses import RedirectResponse, Response
+
+from artstore import limits
+from artstore.digest import digest_of
+from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
+from artstore.web.previews.markup import FRAME_BYTES
+from artstore.web.previews.visible import visible
+from artstore.web.routing import Page, Visit
+from artstore.web.runvalues import MEDIA_NAME
+from artstore.web.runvisit import shown_run
+from artstore.web.sentbytes import IMMUTABLE, content_headers, frame_form, sent
+
+__all__ = ["PAGES", "send_run_frame", "send_run_media"]
+
+_PIECE_BYTES: Final = limits.MIB
+_CHECKED_BYTES: Final = 32 * limits.MIB
+"""Up to here a file is read whole and compared with the digest that names it."""
+
+
+def send_run_media(visit: Visit) -> Response:
+    """
+    The bytes of a picture, a sound or another value of a step; ranges; `?download=1` to save it.
+
+    Raises:
+        NotFoundError: `run-not-found`; `key-not-found`: the run has no such file, or the store
+            does not have it yet.
+        DamagedDataError: `run-media-damaged`: its digest is not that of its name; of files up to
+            32 MiB.
+    """
+    name, digest = _named(visit)
+    headers = {
+        **content_headers(visit, name),
+        "Cache-Control": IMMUTABLE,
+        "ETag": f'"{digest}"',
+    }
+    return _sent(visit, _opened(visit, name), digest, headers)
+
+
+def send_run_frame(visit: Visit) -> Response:
+    """
+    A page that a run logged, to be shown in a frame.
+
+    Who opens it by itself is led to the page that has the frame.
+
+    Raises:
+        InvalidInputError: `frame-refused`: of another kind, or larger than 32 MiB.
+        Others: as `send_run_media`.
+    """
+    if visit.request.headers.get("sec-fetch-dest") == "document":
+        project, run_id = visit.params["project"], visit.params["run"]
+        address = visit.link("run", {"show": "media"}, project=project, run=run_id)
+        return RedirectResponse(address, status_code=303)
+    name, digest = _named(visit)
+    form, file = frame_form(visit, name), _opened(visit, name)
+    if form is None or form.kind == ".md" or file.size_bytes > FRAME_BYTES:
+        raise InvalidInputError(
+            "the file is not shown in a frame: it is too large, or neither HTML nor SVG",
+            code="frame-refused",
+            hint="its content can be downloaded",
+        )
+    headers = {"Accept-Ranges": "bytes", "ETag": f'"{digest}{form.mark}"', **form.headers}
+    return _sent(visit, file, digest, headers)
+
+
+class _File(NamedTuple):
+    """A file of a run: its length, and what reads a range of it."""
+
+    name: str
+    size_bytes: int
+    read: Callable[[int, int], bytes]
+
+
+def _named(visit: Visit) -> tuple[str, str]:
+    name = visit.params["path"]
+    match = MEDIA_NAME.fullmatch(name)
+    if match is None:
+        raise NotFoundError(
+            f"a run has no media of the name {visible(name, 100, lines=False)!r}",
+            code="key-not-found",
+        )
+    return name, match["digest"]
+
+
+def _opened(visit: Visit, name: str) -> _File:
+    live = shown_run(visit).live
+    try:
+        stored = visit.site.store.run(f"{live.project}/{live.id}")
+        size = stored.media_size(name)
+    except NotFoundError:
+        # Of a run of this machine it may lie beside its journal still.
+        data = live.media(name)
+        return _File(name, len(data), lambda start, stop: data[start:stop])
+    return _File(name, size, lambda start, stop: stored.read_media(name, start, stop))
+
+
+def _sent(visit: Visit, file: _File, digest: str, headers: dict[str, str]) -> Response:
+    size = file.size_bytes
+    if size > _CHECKED_BYTES:
+        return sent(visit, headers, size, lambda start, stop: _pieces(file, start, stop))
+
+    def checked(start: int, stop: int) -> Iterator[bytes]:
+        data = file.read(0, size)
+        if digest_of(data).hex() != digest:
+            raise DamagedDataError(
+                f"the file {file.name} of a run is damaged: its digest is another one than its "
+                "name says",
+                code="run-media-damaged",
+            )
+        yield data[start:stop]
+
+    return sent(visit, headers, size, checked)
+
+
+def _pieces(file: _File, start: int, stop: int) -> Iterator[bytes]:
+    while start < stop:
+        data = file.read(start, min(stop, start + _PIECE_BYTES))
+        if not data:
+            return
+        start += len(data)
+        yield data
+
+
+_PATH: Final = "/p/{project}/runs/{run}"
+PAGES: Final = (
+    Page(_PATH + "/media/{path:path}", send_run_media, "run-media"),
+    Page(_PATH + "/frame/{path:path}", send_run_frame, "run-frame"),
+)
