@@ -209,9 +209,9 @@ def runs_pages() -> tuple[Kind, ...]:
         Kind("names of runs", RUNS, _complete_name),
         Kind("points of runs", f"{RUNS}?plot=scatter&colour=group", _opened("#runs-plots .chart")),
         Kind("axes of runs", f"{RUNS}?plot=parallel", _opened("#runs-plots .chart")),
-        Kind("runs compared", f"{RUNS}/compare?run=r0,r3,odd,evil"),
-        Kind("differences of runs", f"{RUNS}/compare?run=r0,r3&differ=1"),
-        Kind("no runs compared", f"{RUNS}/compare"),
+        Kind("runs compared", "/p/lab/compare?run=r0,r3,odd,evil"),
+        Kind("differences of runs", "/p/lab/compare?run=r0,r3&differ=1"),
+        Kind("no runs compared", "/p/lab/compare"),
     )
 
 

@@ -128,8 +128,7 @@ def _measures(
     for name, values in numbers.items():
         told = [values[run_id] for run_id in ids if run_id in values] if values else []
         if told:
-            mean = math.fsum(value / len(told) for value in told)
-            found[name] = GroupValues(len(told), mean, min(told), max(told))
+            found[name] = GroupValues(len(told), _mean(told), min(told), max(told))
     return found
 
 
@@ -189,3 +188,12 @@ def sql_name(name: str) -> str:
         else '"' + part.replace('"', '""') + '"'
         for place, part in enumerate(parts)
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        mean = math.fsum(value / len(values) for value in values)
+    except OverflowError:
+        # Of the largest numbers there are it may be rounded up to infinity on the way.
+        mean = sum(value / len(values) for value in values)
+    return min(max(mean, min(values)), max(values))

@@ -160,13 +160,14 @@ def test_a_page_has_nothing_that_the_author_of_a_run_wrote(
         assert not [name for name in values if name.startswith("on") or name == "style"]
 
 
-def test_a_run_that_is_called_as_the_page_of_comparisons_is_found_there(
+def test_a_run_that_is_called_compare_has_a_page_as_all_others(
     tmp_path: Path, make_client: MakeClient
 ) -> None:
     store = begin_store(open_at(tmp_path / "called", project="lab"))
     add_run(store, "compare", config={"lr": 0.1})
     client = make_client(Site(store))
-    assert f'href="{COMPARE}?run=compare"' in client.get("/p/lab/runs").text
+    assert 'href="/p/lab/runs/compare"' in client.get("/p/lab/runs").text
+    assert "0.1" in client.get("/p/lab/runs/compare?show=overview").text
     assert [run["id"] for run in compared(client, run="compare")["runs"]] == ["compare"]
 
 

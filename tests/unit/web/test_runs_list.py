@@ -6,12 +6,13 @@ import csv
 import io
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 from starlette.testclient import TestClient
@@ -307,6 +308,7 @@ VALUES = st.one_of(
 )
 
 
+@example(values=[sys.float_info.max] * 6, key="a")
 @given(values=st.lists(VALUES, min_size=1, max_size=6), key=st.text(min_size=1, max_size=5))
 def test_what_a_group_says_in_words_is_true_of_its_runs_alone(values: list[Any], key: str) -> None:
     from artstore.catalog.runs.state import empty_whole
