@@ -31,7 +31,7 @@ def head(page: Any, name: str) -> Any:
 
 def wait_for(found: Callable[[], bool]) -> None:
     """Ask again until it is so; the policy of the page lets playwright evaluate no text there."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -38,7 +38,7 @@ class Watched:
         return self.page.goto(self.address + path)
 
     def _watch(self, page: Any) -> None:
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(40_000)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(f"thrown: {error}"))
         page.on("requestfinished", self._asked)
