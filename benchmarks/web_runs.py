@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures |= _list_figures(work / "lists" / "store", options.turns)
     if "live" in wanted:
         figures |= _live_figures(work / "live", options.turns)
-    told = {name: _p95(seconds) for name, seconds in figures.items()}
+    told = {name: percentile(seconds) for name, seconds in figures.items()}
     for name, found in told.items():
         target = TARGETS.get(name)
         verdict = (
@@ -153,7 +153,7 @@ def _series_figures(place: Path, turns: int) -> dict[str, list[float]]:
     runs = [f"r{number:03d}" for number in range(RUNS)]
     first, zoomed, bands = [], [], []
     for turn in range(max(turns // 5, 3)):
-        with _serving(place) as address:
+        with serving(place) as address:
             # The page that holds the charts, which imports what they need.
             _get(address, "p/bench/runs", page=1)
             _get(address, "p/bench/series", run=runs[:1], key="none")
@@ -174,7 +174,7 @@ def _series_figures(place: Path, turns: int) -> dict[str, list[float]]:
 
 def _list_figures(place: Path, turns: int) -> dict[str, list[float]]:
     times = []
-    with _serving(place) as address:
+    with serving(place) as address:
         first = _get(address, "p/bench/runs", page=1)
         for turn in range(turns):
             where = f"config.lr > {0.1 * turn / turns:.4f} AND summary.acc < 0.9"
@@ -192,7 +192,7 @@ def _live_figures(place: Path, turns: int) -> dict[str, list[float]]:
     art.open_store(str(place / "store"), project="bench").create()
     (place / "trains.py").write_text(TRAINS, "utf-8")
     times = []
-    with _serving(place / "store") as address, sync_playwright() as playwright:
+    with serving(place / "store") as address, sync_playwright() as playwright:
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"] if is_root else []
@@ -237,7 +237,7 @@ def _get(address: str, path: str, **query: Any) -> float:
 
 
 @contextmanager
-def _serving(place: Path) -> Iterator[str]:
+def serving(place: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "artstore.cli.main", "--store", str(place)]
     process = subprocess.Popen(
         [*command, "serve", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True
@@ -253,7 +253,7 @@ def _serving(place: Path) -> Iterator[str]:
         process.wait()
 
 
-def _p95(seconds: Sequence[float]) -> float:
+def percentile(seconds: Sequence[float]) -> float:
     ordered = sorted(seconds)
     return ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)]
 
