@@ -4,18 +4,27 @@ From observations to the table: medians, ratios, verdicts, and the machine they 
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Spread
 from benchmarks.workloads import Observation, Row, Target
 
-__all__ = ["describe_machine", "judge", "markdown_table", "row_record"]
+__all__ = [
+    "describe_machine",
+    "judge",
+    "markdown_table",
+    "percentile",
+    "row_record",
+    "tell_figures",
+]
 
 Record = dict[str, Any]
 REFERENCES = ("cp", "read+blake3")
@@ -227,6 +236,26 @@ def _cell(record: Record | None, reference: str) -> str:
 
 
 # --- the machine --------------------------------------------------------------
+
+
+def percentile(seconds: Sequence[float]) -> float:
+    """The 95th."""
+    return sorted(seconds)[math.ceil(0.95 * len(seconds)) - 1]
+
+
+def tell_figures(
+    figures: Mapping[str, float], targets: Mapping[str, float], work: Path, file: str | None
+) -> None:
+    """Print figures beside what is to be reached; keep them in a file, if one is named."""
+    for name, found in figures.items():
+        target = targets.get(name)
+        verdict = (
+            "" if target is None else f"; {target}: {'reached' if found <= target else 'MISSED'}"
+        )
+        print(f"{name} {found:.4g}{verdict}")
+    if file:
+        record = {"machine": describe_machine(work), "figures": figures, "targets": targets}
+        Path(file).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
 def describe_machine(work: Path) -> Record:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,14 @@ def _make_run(store: Any, number: int) -> None:
         ],
         "environment": {"argv": ["python", "train.py"], "host": "lab"},
     }
-    fields = {
+    storage = store._guarded_storage()  # noqa: SLF001 - likewise
+    log = RunLog(storage, "bench", f"r{number:06d}", "bench")
+    log.append(lambda _: ("end", ended(changes)))
+
+
+def ended(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the entry that ends a run."""
+    return {
         "session": SESSION,
         "is_primary": True,
         "started": TIME,
@@ -110,9 +117,6 @@ def _make_run(store: Any, number: int) -> None:
         "exit_code": 0,
         "changes": changes,
     }
-    storage = store._guarded_storage()  # noqa: SLF001 - likewise
-    log = RunLog(storage, "bench", f"r{number:06d}", "bench")
-    log.append(lambda _: ("end", fields))
 
 
 def figures(place: Path, turns: int) -> Iterator[tuple[str, list[float]]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import describe_machine
+from benchmarks.report import describe_machine, percentile
 
 MB = 1_000_000
 TARGETS = {"size_bytes": 20 * MB, "requests": 0, "interaction_ms_p95": 100.0}
@@ -163,14 +162,10 @@ def _opened(file: Path, row_count: int, turns: int) -> dict[str, Any]:
     return {
         "requests": len(outside),
         "opened_seconds": round(seconds, 3),
-        "interaction_ms_p95": round(_p95(every), 1),
-        **{f"{name}_ms_p95": round(_p95(found), 1) for name, found in times.items()},
+        "interaction_ms_p95": round(percentile(every), 1),
+        **{f"{name}_ms_p95": round(percentile(found), 1) for name, found in times.items()},
         "interactions": len(every),
     }
-
-
-def _p95(times: Sequence[float]) -> float:
-    return sorted(times)[math.ceil(0.95 * len(times)) - 1]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.report import describe_machine
+from benchmarks.report import percentile, tell_figures
 from benchmarks.run_lists import make_store
-from benchmarks.web_runs import percentile, serving
+from benchmarks.web_runs import serving
 
 TARGETS = {
     "graph of 500 nodes, s": 1.0,
@@ -43,12 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         XDG_STATE_HOME=str(place / "state"),
     )
     figures = {name: percentile(times) for name, times in _figures(place, options.turns).items()}
-    for name, found in figures.items():
-        print(f"{name} {found:.4g}; {TARGETS[name]}: ", end="")
-        print("reached" if found <= TARGETS[name] else "MISSED")
-    if options.json:
-        record = {"machine": describe_machine(place), "figures": figures, "targets": TARGETS}
-        Path(options.json).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    tell_figures(figures, TARGETS, place, options.json)
     return 0
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import re
 import shutil
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from artstore.testing.servers import start_moto
-from benchmarks.report import describe_machine
+from benchmarks.report import percentile, tell_figures
 
 TARGETS = {
     "compare two 1 M-row versions, first page, s": 1.0,
@@ -54,15 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _fill(work, options.rows)
     figures: dict[str, float] = {}
     _measure(work, options.runs, figures)
-    for name, found in figures.items():
-        target = TARGETS.get(name)
-        verdict = (
-            "" if target is None else f"; {target}: {'reached' if found <= target else 'MISSED'}"
-        )
-        print(f"{name} {found:.4g}{verdict}")
-    if options.json:
-        record = {"machine": describe_machine(work), "figures": figures, "targets": TARGETS}
-        Path(options.json).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    tell_figures(figures, TARGETS, work, options.json)
     return 0
 
 
@@ -161,7 +152,7 @@ def _table_figures(browser: Any, address: str, runs: int, figures: dict[str, flo
     times = [
         _opened(browser, f"{compared}&start={turn}", rows) for turn in range(max(runs // 3, 5))
     ]
-    figures["compare two 1 M-row versions, first page, s"] = _p95(times)
+    figures["compare two 1 M-row versions, first page, s"] = percentile(times)
     page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
     sizes: dict[str, int] = {}
     page.on("response", lambda answer: _note_size(answer, sizes))
@@ -177,7 +168,7 @@ def _table_figures(browser: Any, address: str, runs: int, figures: dict[str, flo
         asked["group"].append(_timed(page, "group", "label"))
         _timed(page, "group", "")
     for name, seconds in asked.items():
-        figures[f"{name} 1 M rows, s"] = _p95(seconds)
+        figures[f"{name} 1 M rows, s"] = percentile(seconds)
     page.context.close()
 
 
@@ -228,7 +219,7 @@ def _picture_figures(browser: Any, address: str, runs: int, figures: dict[str, f
         _opened(browser, f"{warm}&start={turn}", _are_shown(200), context)
         for turn in range(max(runs // 3, 5))
     ]
-    figures["200 thumbnails warm, s"] = _p95(times)
+    figures["200 thumbnails warm, s"] = percentile(times)
     page = context.new_page()
     page.goto(f"{address}{PICTURES}?mode=images&size=200")
     _until(page, _are_shown(10))
@@ -237,7 +228,7 @@ def _picture_figures(browser: Any, address: str, runs: int, figures: dict[str, f
     page.on("request", lambda one: asked.append(one.url) if "icon" not in one.url else None)
     page.get_by_role("button", name="Boxes and masks").click()
     times = [float(page.evaluate(SWITCH)) / 1000 for _ in range(runs)]
-    figures["class of boxes switched, s"] = _p95(times)
+    figures["class of boxes switched, s"] = percentile(times)
     figures["requests when a class is switched"] = float(len(asked))
     page.goto(f"{address}{PICTURES}?row=0")
     page.locator("dialog.row-panel figure img").wait_for()
@@ -246,7 +237,7 @@ def _picture_figures(browser: Any, address: str, runs: int, figures: dict[str, f
     for _ in range(runs):
         times.append(float(page.evaluate(NEXT)) / 1000)
         page.wait_for_timeout(300)
-    figures["next sample, s"] = _p95(times)
+    figures["next sample, s"] = percentile(times)
     context.close()
 
 
@@ -341,10 +332,6 @@ def _resident_mb(pid: int) -> float:
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     assert found is not None
     return int(found[1]) / 1000
-
-
-def _p95(times: Sequence[float]) -> float:
-    return sorted(times)[math.ceil(0.95 * len(times)) - 1]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -26,14 +25,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.report import describe_machine
-from benchmarks.run_lists import make_store
+from benchmarks.report import percentile, tell_figures
+from benchmarks.run_lists import SESSION, ended, make_store
 
 RUNS = 100
 ROWS = 10_000
 KEYS = 10
-SESSION = "0123456789abcdef"
-TIME = "2026-01-01T00:00:00Z"
 TARGETS = {
     "100 runs x 10,000 points, first, s": 0.5,
     "100 runs x 10,000 points, after a zoom, s": 0.3,
@@ -87,15 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "live" in wanted:
         figures |= _live_figures(work / "live", options.turns)
     told = {name: percentile(seconds) for name, seconds in figures.items()}
-    for name, found in told.items():
-        target = TARGETS.get(name)
-        verdict = (
-            "" if target is None else f"; {target}: {'reached' if found <= target else 'MISSED'}"
-        )
-        print(f"{name} {found:.4g}{verdict}")
-    if options.json:
-        record = {"machine": describe_machine(work), "figures": told, "targets": TARGETS}
-        Path(options.json).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    tell_figures(told, TARGETS, work, options.json)
     return 0
 
 
@@ -132,21 +121,10 @@ def _fill(place: Path) -> None:
             "config": {"lr": number % 5},
             "segments": {"history": {SESSION: [segment]}},
         }
-        _end(storage, run_id, changes, RunLog)
+        log = RunLog(storage, "bench", run_id, "bench")
+        entry = ("end", ended(changes))
+        log.append(lambda _, entry=entry: entry)  # type: ignore[misc]
     (place / "segments").touch()
-
-
-def _end(storage: Any, run_id: str, changes: dict[str, Any], log: Any) -> None:
-    fields = {
-        "session": SESSION,
-        "is_primary": True,
-        "started": TIME,
-        "ended": TIME,
-        "state": "finished",
-        "exit_code": 0,
-        "changes": changes,
-    }
-    log(storage, "bench", run_id, "bench").append(lambda _: ("end", fields))
 
 
 def _series_figures(place: Path, turns: int) -> dict[str, list[float]]:
@@ -251,11 +229,6 @@ def serving(place: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
-
-
-def percentile(seconds: Sequence[float]) -> float:
-    ordered = sorted(seconds)
-    return ordered[max(0, math.ceil(0.95 * len(ordered)) - 1)]
 
 
 def _parser() -> argparse.ArgumentParser:

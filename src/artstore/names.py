@@ -30,6 +30,7 @@ __all__ = [
     "check_type_name",
     "escape_for_key",
     "parse_artifact_name",
+    "parse_version_address",
     "proposed_name",
     "spelled",
     "unescape_from_key",
@@ -87,6 +88,18 @@ class ArtifactName:
         if self.alias is not None:
             return f"{text}:{self.alias}"
         return f"{text}@{self.digest_prefix}" if self.digest_prefix else text
+
+
+def parse_version_address(text: str) -> tuple[str, str, int] | None:
+    """Project, name and number of `project/name:v3` or `project/name:v3/path`; None for no such."""
+    head, colon, rest = text.partition(":")
+    try:
+        parsed = parse_artifact_name(f"{head}{colon}{rest.partition('/')[0]}")
+    except InvalidInputError:
+        return None
+    if parsed.project is None or parsed.version is None:
+        return None
+    return parsed.project, parsed.name, parsed.version
 
 
 def parse_artifact_name(text: str) -> ArtifactName:

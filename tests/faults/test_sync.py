@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -32,11 +29,10 @@ from artstore.testing.faults import crash_sweep
 from artstore.transfer.push import push
 from artstore.transfer.pushspec import PushSpec
 from artstore.transfer.sources import EntrySource
+from tests.faults.killing import run_for, start
 from tests.trees import noise, open_at, problems_of
 from tests.unit.syncing.runs import edges, end, log_of, train
 from tests.unit.syncing.stores import brought, log_files, opened, quiet
-
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 
 def filled(store: Store) -> Store:
@@ -198,30 +194,6 @@ print("done", flush=True)
 """
 
 
-def run_for(source: Path, target: Path, seconds: float) -> bool:
-    """Let a process sync that long and kill it; whether it had finished by itself."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SYNCING, str(source), str(target)],
-        env={**os.environ, "PYTHONPATH": str(SOURCE)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    assert process.stdout.readline() == b"ready\n"
-    process.stdin.write(b"\n")
-    process.stdin.close()
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends and process.poll() is None:
-        time.sleep(0.001)
-    process.kill()
-    process.wait()
-    finished = process.stdout.read() != b""
-    process.stdout.close()
-    assert process.returncode in (0, -signal.SIGKILL)
-    return finished
-
-
 def test_a_killed_sync_is_finished_by_the_next_one_without_reading_all_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,13 +205,13 @@ def test_a_killed_sync_is_finished_by_the_next_one_without_reading_all_again(
         log_files(source, "ds", {f"{n}": noise(20_000, n) for n in range(number, number + 50)})
     end(source, "one", config={"a": 1})
     began = time.monotonic()
-    assert run_for(place, tmp_path / "trial", 60)
+    assert run_for(start(SYNCING, place, tmp_path / "trial"), 60)
     whole = time.monotonic() - began
     killed = 0
     for moment in range(5):
         target = tmp_path / f"target-{moment}"
         monkeypatch.setenv("ARTSTORE_CACHE_DIR", str(tmp_path / f"cache-{moment}"))
-        killed += not run_for(place, target, whole * (moment + 1) / 7)
+        killed += not run_for(start(SYNCING, place, target), whole * (moment + 1) / 7)
         if (target / "artstore.json").exists():
             assert problems_of(open_at(target)) == []
         here, there = open_at(place), open_at(target)

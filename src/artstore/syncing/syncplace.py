@@ -7,8 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from artstore.errors import InvalidInputError
-from artstore.names import parse_artifact_name
+from artstore.names import parse_version_address
 
 if TYPE_CHECKING:
     from artstore.catalog.runs.index import RunIndex
@@ -55,11 +54,5 @@ def parse_version_key(text: object) -> VersionKey | None:
     """The version that `project/name:v3`, or `project/name:v3/path`, names; None for no such."""
     if type(text) is not str:
         return None
-    head, colon, rest = text.partition(":")
-    try:
-        parsed = parse_artifact_name(f"{head}{colon}{rest.partition('/')[0]}")
-    except InvalidInputError:
-        return None
-    if parsed.project is None or parsed.version is None:
-        return None
-    return VersionKey(parsed.project, parsed.name, parsed.version)
+    named = parse_version_address(text)
+    return None if named is None else VersionKey(*named)

@@ -7,9 +7,8 @@ from __future__ import annotations
 from typing import Final
 
 from artstore.catalog.state import Source
-from artstore.errors import InvalidInputError
 from artstore.manifests.entry import Entry
-from artstore.names import parse_artifact_name
+from artstore.names import parse_version_address
 
 __all__ = ["INPUTS_MAX_COUNT", "NamedInputs"]
 
@@ -43,19 +42,7 @@ class NamedInputs:
         """
         found: dict[Source, None] = {}
         for text in self._names:
-            source = _parsed(text)
-            if source is not None and (source.project, source.name) != (project, name):
-                found[source] = None
+            named = parse_version_address(text)
+            if named is not None and named[:2] != (project, name):
+                found[Source(*named)] = None
         return tuple(found)[:INPUTS_MAX_COUNT]
-
-
-def _parsed(text: str) -> Source | None:
-    head, colon, rest = text.partition(":")
-    try:
-        # The path of a table may stand behind the version.
-        parsed = parse_artifact_name(f"{head}{colon}{rest.partition('/')[0]}")
-    except InvalidInputError:
-        return None
-    if parsed.project is None or parsed.version is None:
-        return None
-    return Source(parsed.project, parsed.name, parsed.version)
