@@ -113,7 +113,7 @@ def _export(work: Path, row_count: int, side: int) -> Exported:
 
     import artstore as art
     from artstore.web.app import create_app
-    from artstore.web.site import Site
+    from artstore.web.opening import open_site
 
     store = art.open_store(str(work / "store"), project="bench")
     store.create()
@@ -129,7 +129,7 @@ def _export(work: Path, row_count: int, side: int) -> Exported:
     draft.add(table, "rows")
     store.log_artifact(draft)
     seconds = []
-    with TestClient(create_app(Site(store)), base_url="http://localhost") as client:
+    with TestClient(create_app(open_site(store)), base_url="http://localhost") as client:
         for _ in range(2):
             began = time.perf_counter()
             answer = client.get(f"{API}/table-export/rows?format=html")

@@ -22,8 +22,8 @@ from PIL import Image
 
 from artstore.api import open_store
 from artstore.cli.demo import run_demo
+from artstore.web.opening import open_site
 from artstore.web.serving import ThreadServer, listen
-from artstore.web.site import Site
 
 PICTURES = Path(__file__).parent / "tutorials" / "images"
 TABLE = "p/demo/c/digits-pred/v1/tables/joined"
@@ -75,7 +75,7 @@ def pages_of_tutorial(url: str) -> Mapping[str, str]:
 
 def shoot(page: Any, url: str, project: str, pages: Mapping[str, str]) -> None:
     """Take a picture of each page of a store."""
-    server = ThreadServer(Site(open_store(url, project=project)), listen("127.0.0.1", 0))
+    server = ThreadServer(open_site(open_store(url, project=project)), listen("127.0.0.1", 0))
     for name, address in pages.items():
         page.goto(server.address + address)
         page.wait_for_load_state("networkidle")

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,12 +20,38 @@ from tests.unit.web.runshelf import fill_runs
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 OpenPage = Callable[..., Any]
+Shoot = Callable[..., None]
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
+    return report
 
 
 @pytest.fixture(scope="session")
 def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where screenshots are kept: below the directory of the run."""
     return tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture
+def shoot(shots: Path, request: pytest.FixtureRequest) -> Shoot:
+    """
+    Keeps what a page shows at the end of a test that failed, or of which `is_wrong`.
+
+    Each kind of page is kept by the tests that open all kinds; drawing every page of every
+    test once more took a tenth of their time.
+    """
+    taken = itertools.count()
+
+    def take(page: Any, *, is_wrong: bool) -> None:
+        if is_wrong or request.node.stash.get(FAILED, False):
+            page.screenshot(path=shots / f"{request.node.name}-{next(taken)}.png")
+
+    return take
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +88,10 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_page(
-    browser: Any, address: str, shots: Path, request: pytest.FixtureRequest
-) -> Iterator[OpenPage]:
+def open_page(browser: Any, address: str, shoot: Shoot) -> Iterator[OpenPage]:
     """
     Opens a page of the server. The test fails if the browser tells of an error, or if the
-    page asks another host for anything. A screenshot of each page is kept.
+    page asks another host for anything.
     """
     wrong: list[str] = []
     contexts: list[Any] = []
@@ -90,9 +115,9 @@ def open_page(
 
     hosts: set[str] = set()
     yield opened
-    for number, context in enumerate(contexts):
+    for context in contexts:
         for page in context.pages:
-            page.screenshot(path=shots / f"{request.node.name}-{number}.png")
+            shoot(page, is_wrong=bool(wrong))
         context.close()
     assert not wrong
     assert hosts <= {urlsplit(address).netloc, ""}

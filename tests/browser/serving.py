@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from artstore.api import Store
+from artstore.web.opening import open_site
 from artstore.web.serving import ThreadServer, for_address, listen
 from artstore.web.settings import ServeSettings
-from artstore.web.site import Site
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def serving(store: Store, *, write: bool = False, port: int = 0) -> Iterator[str
     """The address of a server, as `art serve` makes one."""
     listening = listen("127.0.0.1", port)
     server = ThreadServer(
-        Site(store, for_address(ServeSettings(write=write), listening)), listening
+        open_site(store, for_address(ServeSettings(write=write), listening)), listening
     )
     assert server.is_alive
     try:

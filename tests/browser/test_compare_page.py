@@ -5,7 +5,6 @@ The tutorial's finding on the digits: what one epoch gets wrong, and what five d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -56,7 +55,7 @@ def compared_address(epochs: Epochs) -> Iterator[str]:
 
 @pytest.fixture
 def watched(
-    browser: Any, compared_address: str, shots: Path, request: pytest.FixtureRequest
+    browser: Any, compared_address: str, shoot: Callable[..., None]
 ) -> Iterator[Callable[..., Any]]:
     """Opens an address in a context of its own; nothing may go wrong there, or lead elsewhere."""
     opened: list[Watched] = []
@@ -68,8 +67,8 @@ def watched(
         return one.page
 
     yield goto
-    for number, one in enumerate(opened):
-        one.page.screenshot(path=shots / f"{request.node.name}-{number}.png")
+    for one in opened:
+        shoot(one.page, is_wrong=bool(one.errors))
         one.context.close()
     assert [error for one in opened for error in one.errors] == []
     assert not any(one.hosts for one in opened)

@@ -65,7 +65,7 @@ def fetched(address: str, artifact: str, kind: str, path: str, **query: str) -> 
 
 @pytest.fixture
 def open_file(
-    browser: Any, address: str, tmp_path: Path, shots: Path, request: Any
+    browser: Any, address: str, tmp_path: Path, shoot: Callable[..., None]
 ) -> Iterator[OpenFile]:
     """
     Opens an exported page from disk, with the network off. The test fails if the browser tells
@@ -92,9 +92,9 @@ def open_file(
 
     requests: list[str] = []
     yield opened
-    for number, context in enumerate(contexts):
+    for context in contexts:
         for page in context.pages:
-            page.screenshot(path=shots / f"{request.node.name}-{number}.png")
+            shoot(page, is_wrong=bool(wrong))
         context.close()
     assert not wrong
     assert not [url for url in requests if not url.startswith(("data:", tmp_path.as_uri()))]
@@ -366,7 +366,7 @@ def large(tmp_path: Path) -> bytes:
 
     import artstore as art
     from artstore.web.app import create_app
-    from artstore.web.site import Site
+    from artstore.web.opening import open_site
     from tests.trees import open_at
 
     rows = np.random.default_rng(0)
@@ -378,7 +378,7 @@ def large(tmp_path: Path) -> bytes:
     draft.add(table, "t")
     store = open_at(tmp_path / "store", project="demo")
     store.log_artifact(draft)
-    with TestClient(create_app(Site(store)), base_url="http://localhost") as client:
+    with TestClient(create_app(open_site(store)), base_url="http://localhost") as client:
         return bytes(client.get("/api/v1/p/demo/c/large/v0/table-export/t?format=html").content)
 
 

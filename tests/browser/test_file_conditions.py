@@ -12,9 +12,9 @@ import pyarrow as pa
 
 import artstore as art
 from artstore.tables.exploring import ExploredTable, Selection
-from artstore.web.celljson import NO_LINKS
+from artstore.web.cells.celljson import NO_LINKS
 from artstore.web.onefile import own_source
-from artstore.web.tablejson import column_json, columns_cells
+from artstore.web.tables.tablejson import column_json, columns_cells
 
 ROWS = 120
 CONDITIONS = 500

@@ -12,8 +12,8 @@ import uvicorn
 
 from artstore.api import Store
 from artstore.web.app import create_app
+from artstore.web.opening import open_site
 from artstore.web.settings import ServeSettings
-from artstore.web.site import Site
 from tests.browser.test_table_page import wait_for
 from tests.browser.zoo import PROJECT, WRONG, fill
 from tests.trees import open_at
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def address(store: Store) -> Iterator[str]:
     """The address of a server that may write."""
-    site = Site(store, ServeSettings(write=True))
+    site = open_site(store, ServeSettings(write=True))
     config = uvicorn.Config(create_app(site), port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

@@ -19,9 +19,9 @@ from starlette.testclient import TestClient
 
 from artstore.errors import CODES
 from artstore.web.app import create_app
+from artstore.web.opening import open_site
 from artstore.web.pages import PAGES
 from artstore.web.routing import API_PREFIX, Page
-from artstore.web.site import Site
 from tests.trees import open_at
 from tests.unit.web.runshelf import add_run
 from tests.unit.web.shelves import FORMULA, HOSTILE_COLUMNS, HOSTILE_FILE, PROJECT, SCRIPT, fill
@@ -210,7 +210,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClien
         add_run(store, "r1", config={"lr": 0.1}, summary={"acc": 1.0}, tags=["cnn", SCRIPT])
         add_run(store, "odd", name=SCRIPT, config=hostile, summary={FORMULA: float("inf")})
         add_run(store, "live", state="running", config={"lr": SCRIPT})
-        site = Site(store)
+        site = open_site(store)
         client = TestClient(
             create_app(site),
             base_url="http://localhost",

@@ -84,9 +84,9 @@ def serve_command(  # noqa: PLR0917 - one parameter an option
     Only this machine reaches it, and it only reads, unless told otherwise. The address that is
     printed holds the token, if there is one; the same paths under /api/v1 give JSON.
     """
+    from artstore.web.opening import open_site
     from artstore.web.serving import for_address, listen, serve
     from artstore.web.settings import ServeSettings
-    from artstore.web.site import Site
     from artstore.web.warming import warm_for_tables
 
     store = session.open_store()
@@ -108,7 +108,7 @@ def serve_command(  # noqa: PLR0917 - one parameter an option
         "store": store.url,
         "store_id": store_id,
     }
-    site = Site(store, settings)
+    site = open_site(store, settings)
     lines = [f"{printable(store.url)} at {address}"]
     session.output.result(value, lines, names=[address])
     # Whoever started it through a pipe waits for the address.

@@ -29,13 +29,13 @@ _TYPES: Final = {
     "png": "image/png",
 }
 BUNDLES: Final = {
-    "table.bundle.js": "table.js",
-    "write.bundle.js": "write.js",
-    "runs.bundle.js": "runs.js",
-    "runcompare.bundle.js": "runcompare.js",
-    "run.bundle.js": "runpage.js",
-    "lineage.bundle.js": "lineage.js",
-    "scatter.bundle.js": "tablescatter.js",
+    "table.bundle.js": "tables/table.js",
+    "write.bundle.js": "tables/write.js",
+    "runs.bundle.js": "runs/list.js",
+    "runcompare.bundle.js": "runs/comparing.js",
+    "run.bundle.js": "runs/run.js",
+    "lineage.bundle.js": "lineage/graph.js",
+    "scatter.bundle.js": "tables/scatter.js",
 }
 """Scripts of which a page loads one in place of the forty modules that are in it."""
 

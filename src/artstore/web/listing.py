@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from artstore import forks
 from artstore.errors import ArtstoreError, InvalidInputError
+from artstore.storeaccess import logged_version_of
 from artstore.web.site import RecentValues
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class _Versions:
         with self._lock:
             if self._first is None:
                 found = self._site.store.artifact(f"{self._name}:v{state.version}")
-                self._first = found._logged()  # noqa: SLF001 - what it is opened with opens all
+                self._first = logged_version_of(found)
         return LoggedArtifact(self._first.beside(self._first.state, state))
 
 

@@ -12,8 +12,10 @@ from artstore.api import open_store
 from artstore.artifact import Artifact
 from artstore.defaultstore import default_store
 from artstore.errors import InvalidInputError, StateError
+from artstore.storeaccess import logged_version_of
 from artstore.storetables import split_table_name
 from artstore.tables.reading import RowReader
+from artstore.web.opening import open_site
 from artstore.web.serving import ThreadServer, for_address, listen
 from artstore.web.settings import ServeSettings
 from artstore.web.site import Site
@@ -146,7 +148,7 @@ def _behind(text: str) -> str:
 
 
 def _store_of(artifact: Artifact) -> Store:
-    version = artifact._logged()  # noqa: SLF001 - a version and its store are one matter
+    version = logged_version_of(artifact)
     return _opened(version.place.storage.url, artifact.project)
 
 
@@ -173,6 +175,6 @@ def _server(store: Store) -> tuple[Site, ThreadServer]:
         if kept is None or not kept[1].is_alive:
             listening = listen(_LOOPBACK, 0)
             settings = for_address(ServeSettings(frame_ancestors=_NOTEBOOKS), listening)
-            site = Site(store, settings)
+            site = open_site(store, settings)
             kept = _servers[key] = (site, ThreadServer(site, listening))
         return kept

@@ -62,27 +62,29 @@ class Site:
     Attributes:
         secret: what a page of this server knows and no other page does; 43 characters.
         live: the runs of the store as they are now.
+    Args:
+        pages: all that have an address; `opening.open_site` knows those that there are.
     """
 
     def __init__(
         self,
         store: Store,
         settings: ServeSettings | None = None,
-        pages: Iterable[Page] | None = None,
+        *,
+        pages: Iterable[Page],
     ) -> None:
         from artstore.web.assets import Assets
-        from artstore.web.live import Live
-        from artstore.web.pages import PAGES
+        from artstore.web.live.runs import Live
         from artstore.web.templating import make_templates
 
         self.store = store
         self.settings = settings or ServeSettings()
-        self.pages: tuple[Page, ...] = PAGES if pages is None else tuple(pages)
+        self.pages: tuple[Page, ...] = tuple(pages)
         self.routes = Routes(self.pages, self.settings.root_path)
         self.assets = Assets(self.settings.root_path)
         self.templates: Environment = make_templates(self)
         self.secret = _random_text()
-        self.live = Live(self)
+        self.live = Live(store)
         self._opened: RecentValues[str, tuple[float, LoggedArtifact]] = RecentValues(_OPENED_COUNT)
         self._kept: RecentValues[Hashable, Any] = RecentValues(_KEPT_COUNT)
         self._making = [forks.new_lock() for _ in range(_KEPT_COUNT)]

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from artstore import clock
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from artstore.web.routing import Answer, Visit

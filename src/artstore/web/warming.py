@@ -14,7 +14,7 @@ __all__ = ["warm_for_filters", "warm_for_tables"]
 _FOR_TABLES: Final = (
     "duckdb",
     "artstore.tables.exploring",
-    "artstore.web.tablepage",
+    "artstore.web.tables.page",
     "artstore.media.thumbnailfile",
     "PIL.PngImagePlugin",
 )

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from artstore.api import Store
 from artstore.web.app import create_app
+from artstore.web.opening import open_site
 from artstore.web.settings import ServeSettings
 from artstore.web.site import Site
 from tests.trees import open_at
@@ -45,7 +46,7 @@ def web_store(filled_directory: Path, tmp_path: Path) -> Store:
 @pytest.fixture
 def site(filled_directory: Path) -> Site:
     """A site that only reads, over the store that all tests share."""
-    return Site(open_at(filled_directory, project=PROJECT))
+    return open_site(open_at(filled_directory, project=PROJECT))
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def client(site: Site, make_client: MakeClient) -> TestClient:
 @pytest.fixture
 def write_site(web_store: Store) -> Site:
     """A site that may be changed, over a store of the test's own."""
-    return Site(web_store, ServeSettings(write=True))
+    return open_site(web_store, ServeSettings(write=True))
 
 
 @pytest.fixture

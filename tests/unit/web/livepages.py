@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from artstore.api import Store
+from artstore.web.opening import open_site
 from artstore.web.serving import ThreadServer, for_address, listen
 from artstore.web.settings import ServeSettings
-from artstore.web.site import Site
 
 LIMIT_SECONDS = 120
 _BEATS_COUNT = 8
@@ -25,7 +25,7 @@ class ServedSite:
 
     def __init__(self, store: Store, **given: Any) -> None:
         listening = listen("127.0.0.1", 0)
-        self.site = Site(store, for_address(ServeSettings(**given), listening))
+        self.site = open_site(store, for_address(ServeSettings(**given), listening))
         self.server = ThreadServer(self.site, listening)
         self.address = f"http://127.0.0.1:{listening.port}/api/v1/p/{store.project}"
         self.watchers: list[Watcher] = []

@@ -63,8 +63,8 @@ def test_only_who_may_write_gets_what_saves() -> None:
     assets = Assets("")
     names = ("table.bundle.js", "write.bundle.js")
     plain, writing = (assets.get(name)[0].data for name in names)
-    assert b'modules["static/saving.js"]' in writing
-    assert b'modules["static/saving.js"]' not in plain
+    assert b'modules["static/tables/saving.js"]' in writing
+    assert b'modules["static/tables/saving.js"]' not in plain
 
 
 def test_what_nobody_asks_for_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_what_nobody_asks_for_is_not_made(monkeypatch: pytest.MonkeyPatch) -> No
     assert made == []
     first, is_forever = assets.get(f"{assets.digest}/table.bundle.js")
     assert (assets.get("table.bundle.js"), is_forever) == ((first, False), True)
-    assert made == ["static/table.js"]
+    assert made == ["static/tables/table.js"]
     assert Assets("").digest == assets.digest
     for name in ("../assets.py", "bundle.js", ""):
         with pytest.raises(NotFoundError):

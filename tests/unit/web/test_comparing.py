@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 import artstore as art
 from artstore.api import Store
+from artstore.web.opening import open_site
 from artstore.web.site import Site
 from tests.trees import open_at
 from tests.unit.web.shelves import HOSTILE_FILE, PROJECT, SCRIPT
@@ -62,7 +63,7 @@ def test_the_size_of_a_reference_that_nobody_looked_at_is_unknown_and_not_nothin
             draft.add_reference("http://127.0.0.1:9/new", "new.bin", checksum=False)
         draft.add_reference(f"http://127.0.0.1:9/{version}", "far.bin", checksum=False)
         store.log_artifact(draft)
-    client = make_client(Site(store))
+    client = make_client(open_site(store))
     changes = client.get("/api/v1" + COMPARE.format("far")).json()["changes"]
     sizes = {one["path"]: (one["old_size_bytes"], one["size_bytes"]) for one in changes}
     assert sizes == {"far.bin": (None, None), "new.bin": (None, None), "here.txt": (0, 1)}
@@ -79,7 +80,7 @@ def _put(draft: art.Artifact, path: str, text: str) -> None:
 
 @pytest.fixture
 def compared(directory: Path, make_client: Callable[[Site], TestClient]) -> TestClient:
-    return make_client(Site(open_at(directory, project=PROJECT)))
+    return make_client(open_site(open_at(directory, project=PROJECT)))
 
 
 def told(client: TestClient, collection: str = "shelf", **query: str) -> Any:

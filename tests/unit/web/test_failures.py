@@ -12,6 +12,7 @@ import pytest
 from artstore.api import Store
 from artstore.errors import ArtstoreError, DamagedDataError, InvalidInputError, UnavailableError
 from artstore.web.failures import failure_value, without_paths
+from artstore.web.opening import open_site
 from artstore.web.routing import Page, Visit
 from artstore.web.site import Site
 from tests.unit.web.conftest import MakeClient
@@ -53,7 +54,7 @@ def test_what_nobody_expected_is_told_by_a_number_that_the_log_has(
 
 
 def test_messages_have_no_paths_of_this_machine(web_store: Store) -> None:
-    site = Site(web_store)
+    site = open_site(web_store)
     place = web_store.url.removeprefix("file://")
     home = str(Path.home())
     for text in (
@@ -79,7 +80,7 @@ def test_what_a_visitor_wrote_is_told_as_it_was_written(site: Site) -> None:
 def test_a_store_that_goes_away_is_told_and_comes_back(
     web_store: Store, make_client: MakeClient, tmp_path: Path
 ) -> None:
-    client = make_client(Site(web_store))
+    client = make_client(open_site(web_store))
     assert client.get("/p/demo").status_code == 200
     place, away = tmp_path / "store", tmp_path / "away"
     place.rename(away)
@@ -97,7 +98,7 @@ def test_a_damaged_version_is_told_and_its_neighbours_are_shown(
 ) -> None:
     root = web_store.versions("files")[2].root
     (tmp_path / "store" / root).write_bytes(b"nonsense")
-    client = make_client(Site(web_store))
+    client = make_client(open_site(web_store))
     answer = client.get(API + "/p/demo/c/files/v2")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "manifest-damaged"
@@ -110,7 +111,7 @@ def test_a_damaged_version_is_told_and_its_neighbours_are_shown(
 def test_a_collection_that_is_gone_is_told(
     web_store: Store, make_client: MakeClient, tmp_path: Path
 ) -> None:
-    client = make_client(Site(web_store))
+    client = make_client(open_site(web_store))
     for folder in (tmp_path / "store").iterdir():
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -130,7 +131,7 @@ def test_methods_that_are_not_taken_are_told(
 def test_a_store_that_is_gone_is_not_taken_for_an_empty_one(
     web_store: Store, tmp_path: Path, make_client: MakeClient
 ) -> None:
-    client = make_client(Site(web_store))
+    client = make_client(open_site(web_store))
     assert client.get("/p/demo/c/files/v1").status_code == 200
     place = tmp_path / "store"
     away = place.rename(tmp_path / "away")

@@ -16,6 +16,7 @@ import artstore as art
 from artstore.api import Store
 from artstore.errors import NotFoundError
 from artstore.web.app import create_app
+from artstore.web.opening import open_site
 from artstore.web.pages.content import send_content, send_frame, send_thumbnail
 from artstore.web.pages.files import PAGE_COUNT, show_file
 from artstore.web.routing import Visit
@@ -98,7 +99,7 @@ class AsServed:
 
 @pytest.fixture
 def shelf_client(store: Store) -> Iterator[TestClient]:
-    app = AsServed(create_app(Site(store)))
+    app = AsServed(create_app(open_site(store)))
     with TestClient(app, base_url=BASE_URL, follow_redirects=False) as client:
         yield client
 
@@ -172,7 +173,7 @@ def test_a_directory_of_many_files_is_listed_without_reading_all(
         return segments(manifest, first, count)
 
     monkeypatch.setattr(Manifest, "segments", counted)
-    client = make_client(Site(store))
+    client = make_client(open_site(store))
     answer = client.get("/api/v1/p/demo/c/large/v0/files/", params={"after": "06000"})
     assert answer.json()["entries"][0]["name"] == "06001"
     assert min(read) > 5, "of some 16 segments"
@@ -248,7 +249,7 @@ def test_what_is_not_in_the_version_is_not_found(shelf_client: TestClient, path:
 def test_paths_that_no_browser_sends_are_not_found(store: Store, path: str) -> None:
     params = {"project": PROJECT, "collection": "shelf", "version": "v0", "path": path}
     scope = {"type": "http", "path_params": params, "query_string": b"", "headers": []}
-    visit = Visit(Site(store), Request(scope))
+    visit = Visit(open_site(store), Request(scope))
     for handler in (show_file, send_content, send_frame, send_thumbnail):
         with pytest.raises(NotFoundError) as caught:
             handler(visit)
@@ -354,7 +355,7 @@ def test_a_symlink_leads_to_what_is_in_the_version(
     draft = art.Artifact("links", "dataset")
     draft.add_dir(source)
     store.log_artifact(draft)
-    client = make_client(Site(store))
+    client = make_client(open_site(store))
     prefix = "/p/demo/c/links/v0"
     page = client.get(f"{prefix}/files/near").text
     assert f'href="{prefix}/files/real.txt"' in page

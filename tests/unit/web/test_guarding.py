@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
 from artstore.web.guarding import host_of, is_loopback
+from artstore.web.opening import open_site
 from artstore.web.routing import Page
 from artstore.web.settings import ServeSettings
 from artstore.web.site import Site
@@ -26,7 +27,7 @@ ANSWERS = [
 
 
 def with_settings(site: Site, **settings: object) -> Site:
-    return Site(site.store, ServeSettings(**settings))  # type: ignore[arg-type]
+    return open_site(site.store, ServeSettings(**settings))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("place", ANSWERS)
@@ -215,7 +216,7 @@ def test_a_form_without_the_token_of_its_page_is_refused(
 ) -> None:
     client = make_client(write_site)
     assert client.post(CHANGE, data={"add_alias": "x"}).status_code == 403
-    other = Site(write_site.store, write_site.settings).secret
+    other = open_site(write_site.store, write_site.settings).secret
     for token in ("", other):
         fields = {"add_alias": "x", "artstore-token": token}
         assert client.post(CHANGE, data=fields).status_code == 403
@@ -229,7 +230,7 @@ def test_behind_a_proxy_the_name_that_was_allowed_may_change_things(
     write_site: Site, make_client: MakeClient
 ) -> None:
     settings = ServeSettings(write=True, allowed_hosts=("data.example.org",))
-    site = Site(write_site.store, settings)
+    site = open_site(write_site.store, settings)
     answer = make_client(site).post(
         API + CHANGE,
         json={"add_tag": "x"},
@@ -241,7 +242,7 @@ def test_behind_a_proxy_the_name_that_was_allowed_may_change_things(
 def test_programs_with_the_token_of_the_server_need_no_page(
     write_site: Site, make_client: MakeClient
 ) -> None:
-    site = Site(write_site.store, ServeSettings(write=True, token=TOKEN))
+    site = open_site(write_site.store, ServeSettings(write=True, token=TOKEN))
     client = make_client(site)
     answer = client.post(
         API + CHANGE, json={"add_tag": "x"}, headers={"Authorization": f"Bearer {TOKEN}"}
@@ -252,7 +253,7 @@ def test_programs_with_the_token_of_the_server_need_no_page(
 
 
 def test_the_cookie_alone_changes_nothing(write_site: Site, make_client: MakeClient) -> None:
-    client = make_client(Site(write_site.store, ServeSettings(write=True, token=TOKEN)))
+    client = make_client(open_site(write_site.store, ServeSettings(write=True, token=TOKEN)))
     client.get(f"/?token={TOKEN}")
     assert client.get("/").status_code == 200
     assert client.post(API + CHANGE, json={"add_tag": "y"}).status_code == 403

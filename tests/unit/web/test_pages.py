@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 import artstore as art
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.state import CollectionState
+from artstore.web.opening import open_site
 from artstore.web.site import Site
 from tests.trees import open_at
 from tests.unit.web.conftest import MakeClient
@@ -164,7 +165,7 @@ def test_a_list_of_versions_looks_at_the_log_a_few_times_however_long_it_is(
         return real(self, project, name)
 
     monkeypatch.setattr(Catalog, "state", counted)
-    client = make_client(Site(store))
+    client = make_client(open_site(store))
     listed = client.get("/api/v1/p/demo/c/many").json()["versions"]
     assert [one["message"] for one in listed] == [
         None if number == 5 else f"number {number}" for number in range(11, -1, -1)
@@ -268,7 +269,7 @@ def test_long_lists_are_cut_into_pages(
     for number in range(55):
         source.write_text(str(number))
         web_store.log_artifact(source, "many", "dataset")
-    client = make_client(Site(web_store))
+    client = make_client(open_site(web_store))
     first, second = (client.get(f"{API}/p/demo/c/many?page={page}").json() for page in (1, 2))
     told = [item["version"] for value in (first, second) for item in value["versions"]]
     assert told == [f"v{number}" for number in range(54, -1, -1)]
@@ -287,6 +288,6 @@ def test_long_lists_are_cut_into_pages(
 def test_an_empty_store_says_how_to_begin(tmp_path: object, make_client: MakeClient) -> None:
     store = art.open_store(f"{tmp_path}/new", project="p")
     store.create()
-    client = make_client(Site(store))
+    client = make_client(open_site(store))
     assert "art push" in client.get("/").text
     assert client.get(API).json()["projects"] == []

@@ -20,10 +20,10 @@ import pytest
 import artstore as art
 from artstore.api import Store
 from artstore.errors import InvalidInputError, StateError
+from artstore.web.opening import open_site
 from artstore.web.serving import ListenAddress, for_address, listen, new_token
 from artstore.web.settings import ServeSettings
 from artstore.web.showing import ShownPage, stop_all
-from artstore.web.site import Site
 from tests.trees import open_at
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
@@ -218,7 +218,7 @@ def test_show_serves_the_page_of_what_it_is_given(shown_store: Store) -> None:
 
 
 def test_show_of_a_table_leads_to_its_page(shown_store: Store) -> None:
-    if not Site(shown_store).routes.has("table"):
+    if not open_site(shown_store).routes.has("table"):
         pytest.skip("there are no pages of tables yet")
     table = art.show(shown_store.artifact("digits:v1").get("examples"))
     assert str(table).endswith("/p/demo/c/digits/v1/tables/examples")

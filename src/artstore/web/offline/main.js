@@ -3,4 +3,4 @@
 
 import "./address.js";
 import "../static/page.js";
-import "../static/table.js";
+import "../static/tables/table.js";

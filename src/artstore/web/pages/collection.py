@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore.records import history_record
+from artstore.web.artifacts.records import listed_version, page_record
+from artstore.web.artifacts.versionruns import run_links
 from artstore.web.listing import cut_page, messages, new_bytes
-from artstore.web.records import listed_version, page_record
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.versionruns import run_links
 
 if TYPE_CHECKING:
     from artstore.api import VersionState
@@ -53,7 +53,7 @@ def show_collection(visit: Visit) -> Answer:
         one["run"] and run_links(visit, one["run"]["project"], one["run"]["id"]) for one in records
     ]
     shown_names = {"aliases": _aliases(states), "run_links": links, "has_runs": any(links)}
-    return Answer("collection.html", value, shown=shown_names)
+    return Answer("artifacts/collection.html", value, shown=shown_names)
 
 
 def _history(visit: Visit) -> Answer:
@@ -66,7 +66,7 @@ def _history(visit: Visit) -> Answer:
         "history": [history_record(entry) for entry in entries[cut.start : cut.stop]],
         "pages": page_record(*cut[:3]),
     }
-    return Answer("history.html", value)
+    return Answer("artifacts/history.html", value)
 
 
 def _head(visit: Visit, kind: str) -> dict[str, Any]:

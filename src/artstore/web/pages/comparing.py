@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import TABLE
 from artstore.versions.values import plain_name
-from artstore.web.previews.visible import cut, visible
 from artstore.web.routing import Answer, Page, Visit
 from artstore.web.site import RecentValues
+from artstore.web.visible import cut, visible
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -80,7 +80,9 @@ def show_comparison(visit: Visit) -> Answer:
         "all_href": _page(visit, "", 0),
         "collection_name": after.collection.name,
     }
-    return Answer("compare.html", value, shown={**more, "project": visit.params["project"]})
+    return Answer(
+        "artifacts/compare.html", value, shown={**more, "project": visit.params["project"]}
+    )
 
 
 def _difference(visit: Visit, before: LoggedArtifact, after: LoggedArtifact) -> Diff:

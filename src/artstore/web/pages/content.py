@@ -35,13 +35,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from artstore import limits
 from artstore.errors import ConflictError, InvalidInputError, LimitExceededError
 from artstore.manifests.entry import TABLE
-from artstore.web.previews.markdown import markdown_html
-from artstore.web.previews.markup import FRAME_BYTES
-from artstore.web.previews.preview import TEXT_BYTES
-from artstore.web.previews.versionfile import VersionFile, entry_with_bytes
-from artstore.web.previews.visible import decoded, visible
-from artstore.web.routing import Page, Visit
-from artstore.web.sentbytes import (
+from artstore.web.content.sentbytes import (
     CHECKED,
     IMMUTABLE,
     MARKDOWN_PAGE,
@@ -52,7 +46,13 @@ from artstore.web.sentbytes import (
     is_known,
     sent,
 )
-from artstore.web.thumbnails import THUMBNAIL_SIDES, thumbnails_of
+from artstore.web.content.thumbnails import THUMBNAIL_SIDES, thumbnails_of
+from artstore.web.previews.markdown import markdown_html
+from artstore.web.previews.markup import FRAME_BYTES
+from artstore.web.previews.preview import TEXT_BYTES
+from artstore.web.previews.versionfile import VersionFile, entry_with_bytes
+from artstore.web.routing import Page, Visit
+from artstore.web.visible import decoded, visible
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact

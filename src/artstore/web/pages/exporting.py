@@ -15,9 +15,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from artstore.errors import ArtstoreError, InvalidInputError
-from artstore.web.pages.tables import Question, ask
 from artstore.web.routing import Page, Visit
-from artstore.web.tabledesk import VIEW_MAX_BYTES
+from artstore.web.tables.desk import VIEW_MAX_BYTES
+from artstore.web.tables.question import Question, ask
 
 if TYPE_CHECKING:
     from artstore.tables.exploring import Ticket
@@ -81,7 +81,7 @@ def export_rows(visit: Visit) -> Response:
 
 def _html(question: Question, names: Sequence[str], window: tuple[int, int | None]) -> bytes:
     from artstore.tables.exploring import QueryLimits, Ticket, interruptible
-    from artstore.web.tablefilepage import table_file
+    from artstore.web.tables.filepage import table_file
 
     visit = question.visit
     ticket = Ticket(QueryLimits(visit.site.settings.seconds))

@@ -23,8 +23,8 @@ from artstore.web.previews.pictures import IMAGE_ENDINGS
 from artstore.web.previews.preview import Preview
 from artstore.web.previews.registry import preview_of
 from artstore.web.previews.versionfile import VersionFile, find_entry, is_content
-from artstore.web.previews.visible import visible
 from artstore.web.routing import Answer, Page, Visit
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -106,7 +106,7 @@ def _directory(visit: Visit, artifact: LoggedArtifact, path: str) -> Answer:
         "next": None if more is None else _address(visit, "files", path, {"after": more}),
     }
     shown = {**_shown(visit, path), "page_count": PAGE_COUNT}
-    return Answer("file_directory.html", value, shown=shown)
+    return Answer("files/directory.html", value, shown=shown)
 
 
 def _listed(visit: Visit, entry: Entry) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _file(visit: Visit, artifact: LoggedArtifact, entry: Entry) -> Answer:
         "parent": _address(visit, "files", entry.path.rpartition("/")[0]),
         "leads_to": _leads_to(visit, artifact, entry),
     }
-    return Answer("file.html", value, shown=shown)
+    return Answer("files/file.html", value, shown=shown)
 
 
 def _place(visit: Visit, artifact: LoggedArtifact, path: str) -> dict[str, Any]:

@@ -15,18 +15,18 @@ from artstore.errors import InvalidInputError
 from artstore.lineage.captions import visible
 from artstore.lineage.graph import NODE_LIMIT
 from artstore.lineage.records import VersionName
-from artstore.web.lineageasked import LineageAsked, lineage_asked
-from artstore.web.lineagecards import card_json, rows_json
-from artstore.web.lineagedrawing import TILE_WIDTH, draw
-from artstore.web.lineagefound import LineageFound, find_lineage
-from artstore.web.lineagerecords import graph_json, lineage_link, page_of, tile_links
+from artstore.web.lineage.asked import LineageAsked, lineage_asked
+from artstore.web.lineage.cards import card_json, rows_json
+from artstore.web.lineage.drawing import TILE_WIDTH, draw
+from artstore.web.lineage.found import LineageFound, find_lineage
+from artstore.web.lineage.records import graph_json, lineage_link, page_of, tile_links
 from artstore.web.routing import Answer, Page, Visit
 from artstore.web.templating import format_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from artstore.web.lineagedrawing import DrawnGraph
+    from artstore.web.lineage.drawing import DrawnGraph
     from artstore.web.site import Site
 
 __all__ = ["PAGES", "send_export", "show_card", "show_lineage", "show_rows"]
@@ -58,7 +58,7 @@ def show_lineage(visit: Visit) -> Answer:
     drawn = draw(visit.site, found)
     if visit.is_api:
         return Answer("", graph_json(visit, found, drawn))
-    return Answer("lineage.html", {}, shown=_shown(visit, found, drawn))
+    return Answer("lineage/graph.html", {}, shown=_shown(visit, found, drawn))
 
 
 def show_card(visit: Visit) -> Answer:
@@ -121,7 +121,7 @@ def _exported(visit: Visit, found: LineageFound, kind: str) -> str:
         events = found.graph.to_openlineage(_namespace(visit.site))
         return "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in events)
     drawn = draw(visit.site, found)
-    template = visit.site.templates.get_template("lineage_file.svg")
+    template = visit.site.templates.get_template("lineage/file.svg")
     return template.render(_picture(visit, found, drawn))
 
 

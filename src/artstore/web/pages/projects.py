@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from artstore.errors import NotFoundError
 from artstore.names import PLUMBING_TYPES
+from artstore.web.artifacts.records import collection_record, page_record
+from artstore.web.artifacts.versionruns import run_counts
 from artstore.web.listing import cut_page, new_bytes, together
-from artstore.web.records import collection_record, page_record
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.versionruns import run_counts
 
 if TYPE_CHECKING:
     from artstore.api import CollectionInfo, VersionState
@@ -48,7 +48,7 @@ def show_projects(visit: Visit) -> Answer:
         "recent": None if recent is None else [collection_record(info, None) for info in recent],
         "pages": page_record(*cut[:3]),
     }
-    return Answer("projects.html", value)
+    return Answer("artifacts/projects.html", value)
 
 
 def show_project(visit: Visit) -> Answer:
@@ -84,7 +84,7 @@ def show_project(visit: Visit) -> Answer:
     by_type: list[tuple[str, list[dict[str, Any]]]] = [
         (kind, list(group)) for kind, group in groupby(records, lambda record: record["type"])
     ]
-    return Answer("project.html", value, shown={"by_type": by_type})
+    return Answer("artifacts/project.html", value, shown={"by_type": by_type})
 
 
 def _infos(site: Site, names: list[str]) -> list[CollectionInfo]:

@@ -9,13 +9,13 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from artstore.errors import InvalidInputError, StateError
-from artstore.web.boards import BOARD_PARTS
-from artstore.web.previews.visible import visible
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.runcells import duration_text
-from artstore.web.runrecord import run_record
-from artstore.web.runsections import SECTIONS
-from artstore.web.runvisit import ShownRun, shown_run
+from artstore.web.runs.boards import BOARD_PARTS
+from artstore.web.runs.cells import duration_text
+from artstore.web.runs.record import run_record
+from artstore.web.runs.sections import SECTIONS
+from artstore.web.runs.visit import ShownRun, shown_run
+from artstore.web.visible import visible
 
 __all__ = ["PAGES", "change_run", "show_run"]
 
@@ -45,11 +45,11 @@ def show_run(visit: Visit) -> Answer:
     section = SECTIONS[show](visit, shown)
     value = {**run_record(shown), "show": show, **section.value}
     if visit.is_api:
-        return Answer("run.html", value)
+        return Answer("runs/run.html", value)
     told = {**section.shown, **_around(visit, shown, show)}
     told["duration_text"] = duration_text(value["duration_seconds"] or 0)
     told["data"] = _script_data(visit, shown, show, value)
-    return Answer("run.html", value, shown=told)
+    return Answer("runs/run.html", value, shown=told)
 
 
 def change_run(visit: Visit) -> Response:

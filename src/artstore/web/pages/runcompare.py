@@ -12,19 +12,19 @@ from urllib.parse import quote, urlencode
 
 from artstore.catalog.runs.state import current_state
 from artstore.errors import InvalidInputError
-from artstore.web.boards import board_of
+from artstore.web.artifacts.records import page_record
 from artstore.web.listing import cut_page, together
-from artstore.web.previews.visible import visible
-from artstore.web.records import page_record
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.runcells import cell_json, cell_kind, cell_text
-from artstore.web.runcompare import ComparedValue, compared_values
-from artstore.web.runlistpage import run_address, run_title
-from artstore.web.runliststate import CHOSEN_MAX, read_chosen
-from artstore.web.runvisit import ShownRun
+from artstore.web.runs.boards import board_of
+from artstore.web.runs.cells import cell_json, cell_kind, cell_text
+from artstore.web.runs.comparing import ComparedValue, compared_values
+from artstore.web.runs.listpage import run_address, run_title
+from artstore.web.runs.liststate import CHOSEN_MAX, read_chosen
+from artstore.web.runs.visit import ShownRun
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
-    from artstore.web.liverun import LiveRun
+    from artstore.web.live.run import LiveRun
 
 __all__ = ["PAGES", "compare_runs"]
 
@@ -98,8 +98,8 @@ def compare_runs(visit: Visit) -> Answer:
         "pages": page_record(*cut[:3]),
     }
     if visit.is_api:
-        return Answer("runcompare.html", value)
-    return Answer("runcompare.html", value, shown=_shown(visit, runs, lines, every))
+        return Answer("runs/comparing.html", value)
+    return Answer("runs/comparing.html", value, shown=_shown(visit, runs, lines, every))
 
 
 def _run_record(run: LiveRun) -> dict[str, Any]:

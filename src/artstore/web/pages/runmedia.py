@@ -14,12 +14,12 @@ from starlette.responses import RedirectResponse, Response
 from artstore import limits
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
+from artstore.web.content.sentbytes import IMMUTABLE, content_headers, frame_form, sent
 from artstore.web.previews.markup import FRAME_BYTES
-from artstore.web.previews.visible import visible
 from artstore.web.routing import Page, Visit
-from artstore.web.runvalues import MEDIA_NAME
-from artstore.web.runvisit import shown_run
-from artstore.web.sentbytes import IMMUTABLE, content_headers, frame_form, sent
+from artstore.web.runs.values import MEDIA_NAME
+from artstore.web.runs.visit import shown_run
+from artstore.web.visible import visible
 
 __all__ = ["PAGES", "send_run_frame", "send_run_media"]
 

@@ -11,13 +11,14 @@ from starlette.responses import Response
 
 from artstore.errors import InvalidInputError, NotFoundError, StateError
 from artstore.runs.ordering import split_names
+from artstore.web.artifacts.records import page_record
 from artstore.web.failures import failure_value
 from artstore.web.listing import ListedPage
-from artstore.web.records import page_record
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.runexport import exported_list
-from artstore.web.rungroups import sql_name
-from artstore.web.runlist import (
+from artstore.web.runs.export import exported_list
+from artstore.web.runs.groups import sql_name
+from artstore.web.runs.liststate import read_chosen, read_state
+from artstore.web.runs.runlist import (
     PAGE_SIZE,
     RunList,
     column_values,
@@ -28,12 +29,11 @@ from artstore.web.runlist import (
     run_row,
     sorted_groups,
 )
-from artstore.web.runliststate import read_chosen, read_state
-from artstore.web.runsource import ProjectRuns, Whole, project_runs
+from artstore.web.runs.source import ProjectRuns, Whole, project_runs
 
 if TYPE_CHECKING:
     from artstore.runs.storedrun import StoredRun
-    from artstore.web.rungroups import RunGroup
+    from artstore.web.runs.groups import RunGroup
 
 __all__ = ["PAGES", "change_runs", "show_runs"]
 
@@ -65,14 +65,16 @@ def show_runs(visit: Visit) -> Answer | Response:
         _check_project(visit, project)
     shown = visit.query.get("show", "")
     if shown == "columns":
-        return Answer("runs.html", _columns_value(source)) if visit.is_api else _only_json()
+        return Answer("runs/list.html", _columns_value(source)) if visit.is_api else _only_json()
     state = read_state(visit.query)
     is_file = "format" in visit.query
     listed = list_runs(source, state, is_lenient=not (visit.is_api or is_file or shown))
     if is_file:
         return exported_list(listed, visit.query["format"])
     if shown == "points":
-        return Answer("runs.html", _points_value(visit, listed)) if visit.is_api else _only_json()
+        return (
+            Answer("runs/list.html", _points_value(visit, listed)) if visit.is_api else _only_json()
+        )
     if shown:
         raise InvalidInputError(f"runs are not shown as {shown[:40]!r}", code="request-invalid")
     return _list(visit, listed)
@@ -142,10 +144,10 @@ def _list(visit: Visit, listed: RunList) -> Answer:
         "pages": page_record(*cut[:3]),
     }
     if visit.is_api:
-        return Answer("runs.html", value)
-    from artstore.web.runlistpage import shown_list
+        return Answer("runs/list.html", value)
+    from artstore.web.runs.listpage import shown_list
 
-    return Answer("runs.html", value, shown=shown_list(visit, listed, value, wholes))
+    return Answer("runs/list.html", value, shown=shown_list(visit, listed, value, wholes))
 
 
 def _cut(visit: Visit, total: int, page: int) -> ListedPage:

@@ -10,21 +10,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore.errors import InvalidInputError
-from artstore.versions.values import plain_name
-from artstore.web.comparedesk import key_text, only_among, open_comparison, selection_of
+from artstore.storeconnection import author
 from artstore.web.failures import failure_value
 from artstore.web.guarding import TOKEN_FIELD
 from artstore.web.routing import Page, Visit, json_response
-from artstore.web.tabledesk import OpenedTable, open_table
-from artstore.web.tablesaving import SavingRequest, check_request, read_request, save_rows
-from artstore.web.tablestate import TableState
+from artstore.web.tables.comparedesk import key_text, only_among, open_comparison, selection_of
+from artstore.web.tables.desk import OpenedTable, open_table
+from artstore.web.tables.saving import SavingRequest, check_request, read_request, save_rows
+from artstore.web.tables.state import TableState
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from artstore.api import LoggedArtifact
 
-__all__ = ["PAGES", "save_table", "saving_places"]
+__all__ = ["PAGES", "save_table"]
 
 _BODY_BYTES: Final = 16 * 1024 * 1024
 _SECONDS_FACTOR: Final = 10
@@ -35,7 +35,7 @@ _AS_JSON: Final = ("columns", "rows", "edits", "side")
 
 def save_table(visit: Visit) -> Response:
     """
-    Log filtered or chosen rows as a table; see `tablesaving.read_request` for what is sent.
+    Log filtered or chosen rows as a table; see `saving.read_request` for what is sent.
 
     A form has the same fields: `where`, `sort`, `compute` and `aliases` as often as wanted,
     `columns`, `rows`, `edits` and `side` as JSON.
@@ -61,7 +61,8 @@ def save_table(visit: Visit) -> Response:
             wanted.path,
             wanted.table.explored,
             wanted.request,
-            author=store._writes_as(),  # noqa: SLF001 - what the log of the version will say too
+            # As the log of the version will say too.
+            author=author(),
             noted=wanted.noted,
         )
     place = {
@@ -157,22 +158,6 @@ def _checked(visit: Visit, request: SavingRequest) -> Response:
     except InvalidInputError as error:
         return json_response(failure_value(error, visit.site))
     return json_response({"error": None})
-
-
-def saving_places(visit: Visit) -> dict[str, dict[str, str]]:
-    """What the dialogs of a table page need; nothing on a server that only reads."""
-    if not visit.site.settings.write:
-        return {}
-    params = dict(visit.params)
-    project = params["project"]
-    places = {
-        "save": visit.api_link("table-save", **params),
-        "views": visit.api_link("save-view", project=project),
-        "viewList": visit.link("views", project=project),
-        "collection": params["collection"],
-        "table": plain_name(params["path"]),
-    }
-    return {"saving": places}
 
 
 def _request(visit: Visit) -> SavingRequest:

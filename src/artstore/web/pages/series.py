@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from artstore.errors import InvalidInputError
 from artstore.names import check_project_name
-from artstore.web.liveevents import EventsAnswer
-from artstore.web.liverun import surely
-from artstore.web.liveseries import read_points, read_request, series_text
+from artstore.web.live.events import EventsAnswer
+from artstore.web.live.run import surely
+from artstore.web.live.series import read_points, read_request, series_text
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.runvisit import shown_run
+from artstore.web.runs.visit import shown_run
 
 __all__ = ["PAGES", "show_events", "show_histograms", "show_keys", "show_series"]
 

@@ -18,13 +18,13 @@ from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import TABLE
 from artstore.media.kinds import KINDS
 from artstore.versions.values import JOINED_SUFFIX, PARTITIONED_SUFFIX, TABLE_SUFFIX
+from artstore.web.artifacts.records import version_record
+from artstore.web.artifacts.versionruns import run_links, version_runs
 from artstore.web.listing import new_bytes
 from artstore.web.previews.jsontree import read_tree
 from artstore.web.previews.markdown import section_html
-from artstore.web.previews.visible import visible
-from artstore.web.records import version_record
 from artstore.web.routing import Answer, Page, Visit
-from artstore.web.versionruns import run_links, version_runs
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact, VersionState
@@ -73,7 +73,7 @@ def show_version(visit: Visit) -> Answer:
     shown = {} if visit.is_api else _shown(visit, artifact, contents.values)
     if not visit.is_api:
         shown |= _run_parts(visit, value)
-    return Answer("version.html", value, shown=shown)
+    return Answer("artifacts/version.html", value, shown=shown)
 
 
 def change_version(visit: Visit) -> Response:

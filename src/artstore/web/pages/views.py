@@ -17,21 +17,21 @@ from artstore.errors import (
     UnsupportedFormatError,
 )
 from artstore.names import VIEW_TYPE
-from artstore.web.failures import failure_value
-from artstore.web.listing import cut_page, together
-from artstore.web.previews.visible import visible
-from artstore.web.records import page_record
-from artstore.web.routing import Answer, Page, Visit, json_response
-from artstore.web.savedviews import (
+from artstore.web.artifacts.records import page_record
+from artstore.web.artifacts.savedviews import (
     PREFIX,
     SavedView,
     read_view,
     save_view,
     view_of_address,
 )
+from artstore.web.failures import failure_value
+from artstore.web.listing import cut_page, together
+from artstore.web.routing import Answer, Page, Visit, json_response
 from artstore.web.site import RecentValues
-from artstore.web.tabledesk import desk_of
-from artstore.web.tablestate import ADDRESS_MAX_CHARS
+from artstore.web.tables.desk import desk_of
+from artstore.web.tables.state import ADDRESS_MAX_CHARS
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -74,7 +74,7 @@ def list_views(visit: Visit) -> Answer:
         records = [record for record in found if record is not None]
     value = {"project": project, "views": records, "pages": page_record(*cut[:3])}
     shown = [{**record, "told": _told(record)} for record in records]
-    return Answer("views.html", value, shown={"shown_views": shown, "asked_kind": kind})
+    return Answer("artifacts/views.html", value, shown={"shown_views": shown, "asked_kind": kind})
 
 
 def open_view(visit: Visit) -> Response:

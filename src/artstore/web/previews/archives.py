@@ -14,7 +14,7 @@ from artstore import limits
 from artstore.errors import DamagedDataError
 from artstore.web.previews.bounded import BudgetFile
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource
-from artstore.web.previews.visible import size_text, visible
+from artstore.web.visible import size_text, visible
 
 __all__ = ["PREVIEW", "opened_zip"]
 

@@ -13,7 +13,7 @@ from artstore import limits
 from artstore.errors import DamagedDataError
 from artstore.web.previews.archives import opened_zip
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource, first_bytes
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 __all__ = ["PREVIEW", "read_array_header"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from artstore.web.previews.preview import Preview, PreviewKind, PreviewSource, first_bytes
-from artstore.web.previews.visible import size_text
+from artstore.web.visible import size_text
 
 __all__ = ["PREVIEW"]
 

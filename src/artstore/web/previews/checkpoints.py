@@ -19,7 +19,7 @@ from artstore.web.previews.pickled import (
     read_pickle,
 )
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource, first_bytes
-from artstore.web.previews.visible import size_text, visible
+from artstore.web.visible import size_text, visible
 
 __all__ = ["PREVIEW"]
 

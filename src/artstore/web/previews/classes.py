@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from artstore import limits
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource, first_bytes
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 __all__ = ["PALETTE_COUNT", "PREVIEW"]
 

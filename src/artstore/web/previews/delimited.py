@@ -11,7 +11,7 @@ from typing import Final
 
 from artstore import limits
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource, first_bytes
-from artstore.web.previews.visible import decoded, visible
+from artstore.web.visible import decoded, visible
 
 __all__ = ["PREVIEW"]
 

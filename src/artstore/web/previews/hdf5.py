@@ -8,7 +8,7 @@ from typing import Final
 
 from artstore.errors import DamagedDataError
 from artstore.web.previews.preview import Preview, PreviewKind, PreviewSource
-from artstore.web.previews.visible import size_text
+from artstore.web.visible import size_text
 
 __all__ = ["PREVIEW"]
 

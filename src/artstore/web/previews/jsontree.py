@@ -15,7 +15,7 @@ from typing import Final
 
 from artstore import limits
 from artstore.web.previews.preview import Preview, PreviewKind, PreviewSource, TreeNode, first_bytes
-from artstore.web.previews.visible import decoded, size_text, visible
+from artstore.web.visible import decoded, size_text, visible
 
 __all__ = ["PREVIEW", "read_tree"]
 

@@ -18,7 +18,7 @@ from artstore.web.previews.preview import (
     PreviewSource,
     first_bytes,
 )
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 __all__ = ["PREVIEW"]
 

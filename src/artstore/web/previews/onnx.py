@@ -16,7 +16,7 @@ from artstore import limits
 from artstore.errors import DamagedDataError, LimitExceededError
 from artstore.web.previews.bounded import BudgetFile
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 __all__ = ["PREVIEW"]
 

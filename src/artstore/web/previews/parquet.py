@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, cast
 from artstore import forks, limits
 from artstore.web.previews.bounded import BudgetFile
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource
-from artstore.web.previews.visible import visible
+from artstore.web.visible import visible
 
 __all__ = ["PREVIEW"]
 

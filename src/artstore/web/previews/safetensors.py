@@ -12,7 +12,7 @@ from typing import Any, Final
 from artstore import limits
 from artstore.errors import DamagedDataError, LimitExceededError
 from artstore.web.previews.preview import Grid, Preview, PreviewKind, PreviewSource
-from artstore.web.previews.visible import size_text, visible
+from artstore.web.visible import size_text, visible
 
 __all__ = ["PREVIEW"]
 

@@ -11,7 +11,7 @@ from artstore.web.previews.preview import (
     PreviewSource,
     first_bytes,
 )
-from artstore.web.previews.visible import decoded, size_text, visible
+from artstore.web.visible import decoded, size_text, visible
 
 __all__ = ["PREVIEW", "text_preview"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from artstore import limits
 from artstore.errors import NotFoundError
 from artstore.manifests.entry import DIRECTORY, FILE, LINK, REFERENCE, TABLE, Entry
-from artstore.web.previews.visible import cut
+from artstore.web.visible import cut
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact

@@ -1,0 +1,3 @@
+"""
+The graph of what came from what, as a page.
+"""

@@ -1,0 +1,3 @@
+"""
+Pages of runs: lists, one run, several beside each other.
+"""
