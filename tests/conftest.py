@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator
+import shutil
+import signal
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,13 +27,15 @@ from artstore.testing.servers import (
     start_radosgw,
     start_s3rver,
 )
+from tests.outcomes import FAILED, has_failed
 
 # Two busy cores make single examples slow; that says nothing about the code.
 _CALM = [HealthCheck.too_slow]
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_CALM)
 settings.register_profile(
     "ci",
-    max_examples=200,
+    # Enough to see a change break something; what is rare is for the nightly thousands.
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
@@ -42,6 +47,27 @@ settings.register_profile(
 )
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 settings.load_profile(PROFILE)
+
+
+def pytest_configure() -> None:
+    """
+    Ctrl-C means what it means at a terminal, whoever started the tests.
+
+    Shells have their background jobs ignore it, and what ignores it hands that on to
+    every process it starts: to all whose end by Ctrl-C is tested.
+    """
+    # Clients of S3 make so many objects at once that every fifth second went into searches
+    # for garbage.
+    gc.set_threshold(10_000, 20, 20)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    item.stash[FAILED] = report.failed or has_failed(item)
+    return report
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,14 +92,18 @@ _LEADING_OUTSIDE = ("ARTSTORE_", "AWS_", "AZURE_", "FSSPEC_", "GIT_", "GOOGLE_",
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Iterator[Path]:
     """
     A home directory of the test's own, with everything that leads outside cut off.
 
     HOME and the XDG directories point into it, the working directory is the empty
     `work` in it (above which lies no repository), and no variable of the person
     who runs the tests changes what the code does. It lies beside `tmp_path`,
-    which stays empty.
+    which stays empty, and stays like that only if the test fails.
     """
     directory = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith(_LEADING_OUTSIDE)]:
@@ -95,7 +125,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TZ", "UTC")
     (directory / "work").mkdir()
     monkeypatch.chdir(directory / "work")
-    return directory
+    yield directory
+    if not has_failed(request.node):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -20,15 +20,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.sourcetrees import SOURCE, sources, walked
+
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE = ROOT / "src" / "artstore"
 
 # Rooms by layer, the lowest first; a room is a module or a package right below
 # artstore/. Imports go down. Within a room everything may import everything
 # (without cycles); rooms of one layer do not know each other. `+` joins modules
 # into one room.
 LAYERS: list[tuple[str, ...]] = [
-    ("errors + limits + clock + forks + digest + names + canonical + sealed + columns + _version",),
+    (
+        (
+            "errors + limits + clock + durations + forks + digest + names + canonical + sealed"
+            " + columns + _version"
+        ),
+    ),
     ("storage",),
     ("chunks",),
     ("packs",),
@@ -36,11 +42,13 @@ LAYERS: list[tuple[str, ...]] = [
     ("catalog", "media"),
     ("references", "tables", "lineage"),
     ("transfer", "upkeep", "runs"),
+    ("garbage",),
     (
         (
             "additions + api + artifact + defaultstore + drafts + lineagesource + logged"
             " + publicapi + records + settings + storelineage"
-            " + storeconnection + storeruns + storetables + storeupkeep + versions"
+            " + storeaccess + storeconnection + storegarbage + storeretention + storeruns"
+            " + storetables + storeupkeep + versions"
         ),
     ),
     ("tracking", "syncing"),
@@ -48,6 +56,20 @@ LAYERS: list[tuple[str, ...]] = [
     ("__init__",),
     ("integrations", "testing", "web"),
     ("cli",),
+]
+
+# The same within web/: rooms right below it.
+WEB_LAYERS: list[tuple[str, ...]] = [
+    ("departures", "live", "memorybound", "onefile", "settings", "visible", "warming"),
+    ("assets + routing + site + templating", "previews"),
+    ("content", "failures", "listing"),
+    ("artifacts", "cells", "guarding"),
+    ("runs", "tables"),
+    ("lineage",),
+    ("pages",),
+    ("app", "opening"),
+    ("serving",),
+    ("showing",),
 ]
 
 # Where a third party may be imported; paths below src/artstore. One place each,
@@ -68,12 +90,14 @@ FENCES: dict[str, tuple[str, ...]] = {
     # What Jinja takes for text that is escaped already.
     "markupsafe": ("web/*",),
     "numpy": (
+        "garbage/*",
+        "manifests/places.py",
         "media/*",
         "tables/*",
         "runs/*",
         "integrations/*",
         "cli/demo_runs.py",
-        "web/celljson.py",
+        "web/cells/celljson.py",
     ),
     "obstore": ("storage/cloud.py",),
     "PIL": ("media/*",),
@@ -141,26 +165,18 @@ LONGEST_FILE_LINES = 600
 LONG_FILE_REASON = "# Longer than 600 lines because "
 
 
-@cache
-def room_of() -> dict[str, tuple[int, str]]:
+def places_of(layers: list[tuple[str, ...]]) -> dict[str, tuple[int, str]]:
     return {
         name: (level, room)
-        for level, rooms in enumerate(LAYERS)
+        for level, rooms in enumerate(layers)
         for room in rooms
         for name in room.split(" + ")
     }
 
 
 @cache
-def sources() -> dict[str, ast.Module]:
-    """Dotted name -> syntax tree, packages by the name of their directory."""
-    found = {}
-    for file in sorted(SOURCE.rglob("*.py")):
-        parts = ("artstore", *file.relative_to(SOURCE).with_suffix("").parts)
-        if parts[-1] == "__init__" and len(parts) > 2:
-            parts = parts[:-1]
-        found[".".join(parts)] = ast.parse(file.read_text("utf-8"), str(file))
-    return found
+def room_of() -> dict[str, tuple[int, str]]:
+    return places_of(LAYERS)
 
 
 def python_files() -> Iterator[Path]:
@@ -170,7 +186,7 @@ def python_files() -> Iterator[Path]:
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and dotted name of all imports; `from a import b` yields a.b if that is a module."""
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield node.lineno, alias.name
@@ -212,6 +228,26 @@ def test_imports_go_down_the_layers_and_never_to_a_sibling() -> None:
             target_level, target_room = room_of()[target]
             if target_room != room and target_level >= level:
                 wrong.append(f"{file_of(module)}:{line} imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_imports_within_the_page_go_down_its_own_layers() -> None:
+    places, prefix = places_of(WEB_LAYERS), "artstore.web."
+    inside = {
+        module: module.removeprefix(prefix).split(".")[0]
+        for module in sources()
+        if module.startswith(prefix)
+    }
+    odd = set(inside.values()) ^ set(places)
+    assert not odd, f"in WEB_LAYERS and not in web/, or the other way round: {sorted(odd)}"
+    wrong = []
+    for module, name in inside.items():
+        level, room = places[name]
+        for line, target in imported(sources()[module]):
+            if target in inside:
+                target_level, target_room = places[inside[target]]
+                if target_room != room and target_level >= level:
+                    wrong.append(f"{file_of(module)}:{line} imports {target}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -261,7 +297,7 @@ def test_time_and_randomness_come_through_the_clock() -> None:
         for line, name in imported(tree):
             if name in BANNED_IMPORTS:
                 wrong.append(f"{file_of(module)}:{line} imports {name}")
-        for node in ast.walk(tree):
+        for node in walked(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 dotted = f"{node.value.id}.{node.attr}"
                 if dotted in BANNED_CALLS:

@@ -12,6 +12,7 @@ import pytest
 
 import artstore
 from artstore import errors
+from tests.sourcetrees import sources, walked
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / "docs" / "reference").glob("*.md"))
@@ -69,10 +70,10 @@ def test_error_codes_are_well_formed() -> None:
 
 def test_every_code_in_the_source_is_registered_and_every_registered_one_is_used() -> None:
     literals, passed = set(), set()
-    for file in (ROOT / "src" / "artstore").rglob("*.py"):
-        if file.name == "errors.py":
+    for module, tree in sources().items():
+        if module == "artstore.errors":
             continue
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in walked(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 literals.add(node.value)
             if isinstance(node, ast.keyword) and node.arg == "code":

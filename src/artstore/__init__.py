@@ -22,6 +22,7 @@ from artstore._version import __version__
 if TYPE_CHECKING:
     from artstore.api import Progress, Store, open_store
     from artstore.artifact import Artifact
+    from artstore.catalog.retention import Retention
     from artstore.defaultstore import sql
     from artstore.errors import (
         AlreadyExistsError,
@@ -128,6 +129,7 @@ __all__ = [
     "Progress",
     "PullResult",
     "PushSummary",
+    "Retention",
     "Run",
     "RunSettings",
     "Settings",
@@ -198,6 +200,7 @@ _HOMES = {
     "Progress": "artstore.api",
     "PullResult": "artstore.logged",
     "PushSummary": "artstore.logged",
+    "Retention": "artstore.catalog.retention",
     "Run": "artstore.tracking.run",
     "RunSettings": "artstore.tracking.runsettings",
     "Settings": "artstore.tracking.runsettings",

@@ -14,13 +14,16 @@ from artstore import forks, names
 from artstore.artifact import Artifact, texts
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.replica import Replica
+from artstore.catalog.retention import Retention
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.drafts.added import AddedDirectory
 from artstore.errors import InvalidInputError
 from artstore.logged import LoggedArtifact, PullResult, PushSummary
 from artstore.settings import Settings, parse_jobs, parse_rate, resolve
 from artstore.storeconnection import StoreConnection, author
+from artstore.storegarbage import StoreGarbage
 from artstore.storelineage import StoreLineage
+from artstore.storeretention import StoreRetention
 from artstore.storeruns import StoreRuns
 from artstore.storetables import StoreTables
 from artstore.storeupkeep import StoreUpkeep
@@ -31,6 +34,7 @@ from artstore.transfer.statcache import StatCache, host_file
 from artstore.versions.version import LoggedVersion
 
 if TYPE_CHECKING:
+    from artstore.catalog.fences import ContentUse
     from artstore.manifests.diff import Diff
     from artstore.transfer.push import PushOutcome
 
@@ -51,6 +55,7 @@ LATE_MODULES: Final = (
     "artstore.versions.showing",
     *("artstore.catalog.runs.index", "artstore.catalog.versionindex", "artstore.lineagesource"),
     *("artstore.catalog.fences", "artstore.catalog.operations", "artstore.manifests.diff"),
+    *("artstore.garbage.deleting", "artstore.garbage.pruning", "artstore.garbage.storetime"),
     *("artstore.transfer.cachefill", "artstore.transfer.contentcache", "artstore.transfer.fetch"),
     *("artstore.transfer.hashing", "artstore.transfer.links", "artstore.transfer.oldfile"),
     *("artstore.transfer.pull", "artstore.transfer.push", "artstore.transfer.selection"),
@@ -75,6 +80,10 @@ class CollectionInfo(NamedTuple):
     updated: str
     tags: tuple[str, ...] = ()
     """Those of the newest version."""
+    retention: Retention = Retention()
+    """What is kept when it is pruned."""
+    protected_aliases: tuple[str, ...] = ()
+    """Aliases, set or not, that stay where they are."""
 
 
 def open_store(
@@ -108,7 +117,9 @@ def open_store(
     return Store(settings)
 
 
-class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
+class Store(
+    StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage, StoreRetention, StoreGarbage
+):
     """
     A store, opened. Safe to use from several threads, and in forked children.
 
@@ -247,14 +258,18 @@ class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
         """
         Delete a version: a tombstone, which `restore` takes back. Frees nothing by itself.
 
+        Args:
+            force: although it has aliases, is pinned, or a run that goes on uses it.
         Raises:
-            StateError: `version-aliased`, `version-pinned`, unless `force`.
+            StateError: `alias-protected`; unless `force`: `version-aliased`, `version-pinned`,
+                `version-in-use`, with the `runs`.
+        Cost: one scan and one create; without force two scans more where there are runs,
+            one for each further project with runs and for each run that goes on.
         """
-        from artstore.catalog.operations import DeleteRequest
+        from artstore.garbage.deleting import delete_version
 
         state, version = self._resolve(name)
-        request = DeleteRequest(version.version, force=force)
-        self._place().catalog.commit(state.project, state.name, request)
+        delete_version(self._place(), state, version.version, force=force)
 
     def restore(self, name: str) -> None:
         """
@@ -262,9 +277,11 @@ class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
 
         Raises:
             InvalidInputError: `name-invalid`, no version number is given.
-            ConflictError: `content-vanished`, gc has removed what it held.
+            ConflictError: `content-vanished`, gc has removed what it held, and says when;
+                `content-condemned`, it is about to.
+            StateError: `version-purged`.
         """
-        from artstore.catalog.operations import RestoreRequest
+        from artstore.garbage.deleting import restore_version
 
         parsed = self._parse(name)
         if parsed.version is None:
@@ -275,8 +292,7 @@ class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
             )
         place = self._place()
         project = parsed.project or self.project
-        request = RestoreRequest(parsed.version, self._content_of)
-        place.catalog.commit(project, parsed.name, request)
+        restore_version(place, project, parsed.name, parsed.version, self._content_of)
 
     # reading -------------------------------------------------------------------------
 
@@ -444,10 +460,10 @@ class Store(StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage):
         state = self._place().catalog.state(parsed.project or self.project, parsed.name)
         return state, state.resolve_name(parsed)
 
-    def _content_of(self, version: VersionState) -> frozenset[str]:
-        from artstore.versions.linking import content_keys
+    def _content_of(self, version: VersionState) -> ContentUse:
+        from artstore.versions.linking import content_use
 
-        return content_keys(self._place(), version)
+        return content_use(self._place(), version)
 
     def _remember_checkout(self, artifact: Artifact, outcome: PushOutcome) -> None:
         """A directory that was pushed whole is a checkout: pulling into it may update it."""
@@ -474,4 +490,6 @@ def _info(state: CollectionState) -> CollectionInfo:
         aliases=tuple(sorted(state.aliases)),
         updated="" if latest is None else latest.created,
         tags=() if latest is None else latest.tags,
+        retention=state.retention,
+        protected_aliases=tuple(sorted(state.protected)),
     )

@@ -23,6 +23,7 @@ from artstore.versions.reader import PushSummary, VersionReader
 from artstore.versions.version import LoggedVersion
 
 if TYPE_CHECKING:
+    from artstore.catalog.state import Pin
     from artstore.logged import LoggedArtifact
     from artstore.transfer.pushspec import PushSpec
     from artstore.versions.listing import ManifestView
@@ -262,13 +263,25 @@ class Artifact(DraftBuilder, VersionReader):
         """
         How long the version is to be kept after it was made; None: for ever.
 
-        It is noted for upkeep; by itself it deletes nothing. Of a version changed by `save`.
+        `art prune` and `Store.prune` delete it then, unless it is the newest one, has an alias, is
+        pinned, or in use by a run; nothing else does. Of a version changed by `save`.
         """
         return self._labels.ttl
 
     @ttl.setter
     def ttl(self, ttl: timedelta | ArtifactTTL | None) -> None:
         self._labels.ttl = ttl
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """Who keeps the version, and until when, over or not; of a draft nobody: `Store.pin`."""
+        return () if self._version is None else self._version.version.pins
+
+    @property
+    def protected_aliases(self) -> list[str]:
+        """Those of its aliases that stay where they are, and it with them: `Store.protect`."""
+        version = self._version
+        return [] if version is None else list(version.state.protected_aliases(version.version))
 
     @property
     def _labels(self) -> Labels:
@@ -426,17 +439,20 @@ class Artifact(DraftBuilder, VersionReader):
         Delete the version: a tombstone, which `Store.restore` takes back. Frees nothing by itself.
 
         Args:
-            delete_aliases: delete it although it has aliases, or is pinned.
+            delete_aliases: delete it although it has aliases, is pinned, or in use.
         Raises:
-            StateError: `artifact-not-logged`, `version-aliased`, `version-pinned`.
+            StateError: `artifact-not-logged`, `alias-protected`; unless `delete_aliases`:
+                `version-aliased`, `version-pinned`, `version-in-use`.
         """
         self._delete(force=delete_aliases)
 
     def _delete(self, *, force: bool) -> None:
-        from artstore.catalog.operations import DeleteRequest
+        from artstore.garbage.deleting import delete_version
 
         version = self._logged()
-        version.commit(DeleteRequest(version.number, force=force))
+        version.take(
+            delete_version(version.place, version.state, version.number, force=force).state
+        )
         assert self._version_labels is not None
         self._version_labels.forget()
 

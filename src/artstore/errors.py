@@ -78,6 +78,7 @@ CODES: dict[str, str] = {
     "source-changed": "A source file was written to while it was read, twice.",
     "index-damaged": "A segment of the index is not what was written; it is advisory.",
     "pack-missing": "A pack that a version needs is not in the store.",
+    "moved-damaged": "What tells where chunks of a repacked pack lie is not what was written.",
     "key-unexpected": "A key lies where keys of that form do not belong.",
     # L5: catalog
     "project-not-found": "The store has no project of that name.",
@@ -88,6 +89,10 @@ CODES: dict[str, str] = {
     "type-mismatch": "An artifact's type is not that of its collection.",
     "version-aliased": "A version with aliases is deleted only by force.",
     "version-pinned": "A version that is pinned is deleted only by force.",
+    "version-in-use": "A version that a running run uses is deleted only by force.",
+    "version-not-deleted": "Only a version that was deleted can be purged.",
+    "alias-protected": "A protected alias stays where it is, and its version with it.",
+    "pin-not-found": "Nobody of that name has pinned the version.",
     "version-deleted": "The version was deleted; its number is never used again.",
     "version-purged": "The version was deleted for good and cannot be restored.",
     "collection-redirected": "A renamed collection points at another renamed one, or at nothing.",
@@ -100,7 +105,9 @@ CODES: dict[str, str] = {
     "commit-contended": "Others were first at every number of a log that was tried.",
     "commit-unknown": "The storage did not answer whether an entry was written.",
     "content-condemned": "Content that a version needs is about to be swept.",
+    "content-swept": "A reader needs what gc deleted after its version was deleted.",
     "content-vanished": "Content that a version relies on is gone from the store.",
+    "gc-refused": "Something cannot be read or is not known: gc deletes nothing.",
     "plan-unreadable": "A plan of gc that a push must be checked against cannot be read.",
     # L8: drafts and versions
     "artifact-not-logged": "A draft has no version yet, and only a version has what was asked for.",
@@ -112,10 +119,12 @@ CODES: dict[str, str] = {
     # L8, L9: settings and the command line
     "settings-invalid": "A settings file or variable cannot be read or sets what it may not.",
     "settings-exist": "This directory has an artstore.toml that names another store.",
+    "duration-invalid": "A length of time is not written like 30d, 12h or 2026-12-31.",
     "size-invalid": "A size is not written like 500MB or 10GiB.",
     "usage-invalid": "A command line cannot be understood as it is written.",
     "source-missing": "A file or directory to push does not exist.",
     "gate-failed": "A condition of --fail-if is true of what was found.",
+    "prune-incomplete": "Some artifacts could not be pruned; the others were.",
     "damage-found": "A check ran to its end and found stored or checked-out bytes damaged.",
     "unexpected": "An error that artstore does not know: a bug.",
     # L7: source trees, checkouts and the content cache

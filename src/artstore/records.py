@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from artstore.api import CollectionInfo, LoggedArtifact, VersionState
-    from artstore.catalog.state import Origin
+    from artstore.catalog.retention import Retention
+    from artstore.catalog.state import Origin, Pin
     from artstore.manifests.entry import Entry
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "entry_record",
     "history_record",
     "listed_version",
+    "pin_records",
+    "retention_record",
     "run_details",
     "run_record",
     "version_name",
@@ -69,6 +72,20 @@ def _origin_record(origin: Origin | None) -> dict[str, Any] | None:
         "name": origin.name,
         "version": version_name(origin.version),
     }
+
+
+def retention_record(rule: Retention) -> dict[str, Any]:
+    """What of an artifact is kept."""
+    return {
+        "keep_last": rule.keep_last,
+        "keep_within_seconds": rule.within_seconds,
+        "keep_aliases": list(rule.keep_aliases),
+    }
+
+
+def pin_records(pins: Iterable[Pin]) -> list[dict[str, str]]:
+    """Who keeps a version, and until when."""
+    return [{"holder": pin.holder, "until": pin.until} for pin in pins]
 
 
 def listed_version(state: VersionState, latest: int | None) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from artstore.api import Store
 from tests.browser.album import fill_album
 from tests.browser.serving import serving
 from tests.browser.zoo import PROJECT, fill
+from tests.outcomes import has_failed
 from tests.trees import open_at
 from tests.unit.web.runshelf import fill_runs
 
@@ -21,14 +22,6 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 
 OpenPage = Callable[..., Any]
 Shoot = Callable[..., None]
-FAILED = pytest.StashKey[bool]()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    report = yield
-    item.stash[FAILED] = report.failed or item.stash.get(FAILED, False)
-    return report
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +41,7 @@ def shoot(shots: Path, request: pytest.FixtureRequest) -> Shoot:
     taken = itertools.count()
 
     def take(page: Any, *, is_wrong: bool) -> None:
-        if is_wrong or request.node.stash.get(FAILED, False):
+        if is_wrong or has_failed(request.node):
             page.screenshot(path=shots / f"{request.node.name}-{next(taken)}.png")
 
     return take

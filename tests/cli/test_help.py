@@ -34,8 +34,8 @@ ISSUED = [
         "rm",
         "restore",
     ),
-    *("verify", "check", "du", "cache", "config", "completion", "import", "demo", "table"),
-    *("serve", "runs", "run", "sync"),
+    *("verify", "check", "gc", "du", "cache", "config", "completion", "import", "demo", "table"),
+    *("serve", "runs", "run", "sync", "prune", "pin", "unpin", "protect"),
 ]
 
 

@@ -112,8 +112,11 @@ def test_ls(filled: Art) -> None:
 
 def test_show(filled: Art) -> None:
     without = {"is_new", "stored_bytes", "read_bytes", "seconds", "warnings"}
-    check("push", filled("show", "ds", "--json").json, without=without)
-    check("push", filled("show", "ds:v0", "--json").json, without=without)
+    kept = DOCUMENTED["show"].keys()
+    for name in ("ds", "ds:v0"):
+        found = filled("show", name, "--json").json
+        check("show", {key: found.pop(key) for key in kept})
+        check("push", found, without=without)
 
 
 def test_log(filled: Art) -> None:
@@ -141,6 +144,15 @@ def test_diff(filled: Art) -> None:
 def test_alias_and_tag(filled: Art) -> None:
     check("alias", filled("alias", "ds", "x", "--json").json)
     check("tag", filled("tag", "ds", "x", "--json").json)
+
+
+def test_what_is_kept(filled: Art) -> None:
+    check("pin", filled("pin", "ds", "--until", "1d", "--json").json)
+    check("unpin", filled("unpin", "ds", "--json").json)
+    check("protect", filled("protect", "ds", "best", "--json").json)
+    found = filled("prune", "ds", "--keep-last", "1", "--save", "--json").json
+    check("prune", found)
+    check("prune collections", found["collections"][0])
 
 
 def test_rm_and_restore(filled: Art) -> None:

@@ -35,6 +35,13 @@ from artstore.packs.builder import PackBuilder
 from artstore.packs.format import HEADER, TRAILER_BYTES, decode_footer, decode_trailer
 from artstore.packs.index import decode_index, encode_index
 from artstore.packs.locator import ChunkRef, pack_key
+from artstore.packs.moved import (
+    ChunkPlace,
+    decode_moved,
+    encode_moved,
+    moved_key,
+    moved_name,
+)
 from artstore.packs.reflist import decode_refs, encode_refs
 from artstore.storage.memory import MemoryStorage
 from tests.docs.pages import DOCS, block_named
@@ -114,6 +121,21 @@ def test_the_index_is_as_shown() -> None:
     segment = decode_index(shown, key="index/0")
     assert list(segment.chunks()) == chunks
     assert segment.find(digest_of(DOG)) == (PACK, 1)
+
+
+def test_the_moved_record_is_as_shown() -> None:
+    page, repack_id = FORMAT / "moved.md", bytes.fromhex("8899aabbccddeeff")
+    shown = dumped(page, "moved")
+    builder = PackBuilder()
+    place = builder.add(digest_of(DOG), codec.RAW, DOG, len(DOG), 0)
+    target, _ = builder.finish(repack_id)
+    moves = [(1, ChunkPlace(target, *place))]
+    assert shown == encode_moved(PACK, moves)
+    key = moved_key(PACK, moved_name(1_769_860_800, repack_id))
+    assert block_named(page, "text moved-key") == f"{key}\n"
+    record = decode_moved(shown, key=key)
+    assert (record.pack, list(record.moves())) == (PACK, moves)
+    assert f"has {len(shown)} bytes" in page.read_text()
 
 
 def test_the_reference_list_is_as_shown() -> None:

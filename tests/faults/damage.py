@@ -18,8 +18,8 @@ import pytest
 from artstore import limits
 from artstore.api import Store
 from artstore.artifact import Artifact
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.format import entry_key
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.protocol import Storage

@@ -84,7 +84,7 @@ if __name__ == "__main__":
 '''
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture
 def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A place for a store: a directory, and a bucket of moto."""
     if request.param == "local":
@@ -95,7 +95,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
     return f"s3://{server.make_bucket()}/store"
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+# Each spawned worker takes seconds to import torch.
+@pytest.mark.parametrize(
+    ("url", "method"),
+    [
+        ("local", "fork"),
+        ("s3", "fork"),
+        ("s3", "spawn"),
+        pytest.param("local", "spawn", marks=pytest.mark.nightly),
+    ],
+    indirect=["url"],
+)
 def test_workers_of_a_data_loader_read_and_push(url: str, tmp_path: Path, method: str) -> None:
     tree = {f"images/{i:02}": File(noise(20_000, i)) for i in range(FILE_COUNT)}
     push(Store(resolve(url, "p")), build(tmp_path / "source", tree))

@@ -25,7 +25,7 @@ from artstore.testing.servers import S3Server
 from tests.faults.proxied import Machine, SeededClock, no_hang
 from tests.trees import File, Tree, build, noise, observe, problems_of, push
 
-SEEDS_EACH_TIME = 60
+SEEDS_EACH_TIME = 30
 SEEDS_NIGHTLY = 2_000
 SEEDS_OF_FSSPEC = 40
 """Few: each process that opens a store so spends a second on its client."""

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ import numpy as np
 import artstore as art
 from artstore import api, clock, limits
 from artstore.api import Store
-from artstore.catalog.fences import UPKEEP_PREFIX
-from artstore.catalog.format import collection_prefix
+from artstore.catalog.format import RawEntry, collection_prefix, entry_key
 from artstore.catalog.operations import PublishRequest
+from artstore.catalog.retention import Retention
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.digest import digest_of
 from artstore.manifests.entry import (
     FILE,
@@ -96,7 +98,12 @@ FUTURE_ENTRIES = (
 @contextmanager
 def making() -> Iterator[Path]:
     """A place to work in, where every run is like every other."""
-    names = ("ARTSTORE_CACHE_DIR", "ARTSTORE_JOBS", "XDG_STATE_HOME")
+    names = (
+        "ARTSTORE_CACHE_DIR",
+        "ARTSTORE_JOBS",
+        "ARTSTORE_TEST_GRACE_FLOOR",
+        "XDG_STATE_HOME",
+    )
     before = {name: os.environ.get(name) for name in names}
     author = api.author
     base = Path(tempfile.mkdtemp(prefix="artstore-golden-"))
@@ -104,6 +111,7 @@ def making() -> Iterator[Path]:
         "ARTSTORE_CACHE_DIR": str(base / "cache"),
         # One value after the other: each takes the next time of the clock.
         "ARTSTORE_JOBS": "1",
+        "ARTSTORE_TEST_GRACE_FLOOR": "0",
         "XDG_STATE_HOME": str(base / "state"),
     }
     api.author = lambda: AUTHOR  # type: ignore[assignment]
@@ -125,12 +133,26 @@ def make() -> MemoryStorage:
     storage = MemoryStorage()
     with making() as base:
         store = open_at("memory://golden", storage, project="golden")
+        _collect(store, base)
         _push_versions(store, base)
         _push_references(store)
         _push_tables(store)
         _publish_kinds(store, storage)
         _write_future_log(storage)
     return storage
+
+
+def _collect(store: Store, base: Path) -> None:
+    """A version of which a part lives on in a pack that was repacked; a rule, a pin."""
+    tree: Tree = {"kept": File(noise(2_000, 3)), "given up": File(noise(9_000, 4))}
+    push(store, build(base / "whole", tree), name="collected")
+    push(store, build(base / "part", {"kept": tree["kept"]}), name="collected", aliases=["best"])
+    store.delete("collected:v0")
+    store.set_retention("collected", Retention(5, timedelta(days=30), ("best",)))
+    store.protect("collected", ["best"])
+    store.pin("collected:v1", "2999-12-31", holder="ann")
+    for _ in range(2):
+        store.collect_garbage(grace=timedelta(0), restore_window=timedelta(0), force=True)
 
 
 def _push_versions(store: Store, base: Path) -> None:
@@ -263,9 +285,7 @@ def _write_future_log(storage: Storage) -> None:
     renamed = LogWriter(storage, collection_prefix("future", "renamed"), AUTHOR)
     renamed.add("redirect", project="future", name="log")
     upkeep = LogWriter(storage, UPKEEP_PREFIX, AUTHOR)
-    upkeep.add("plan", k=0, condemned=[root_of(2)], condemned_in=[])
-    upkeep.add("sweep", plan=0, spared=[])
-    upkeep.add("done", plan=0)
+    upkeep.raws = [RawEntry.of(n, storage.read(entry_key(UPKEEP_PREFIX, n))) for n in range(3)]
     upkeep.add("prune")
 
 

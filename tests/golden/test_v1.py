@@ -5,13 +5,14 @@ Stores of format v1 are read for ever: the one written when v1 was released, and
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from artstore.api import Store
-from artstore.errors import NotFoundError
+from artstore.errors import ConflictError, NotFoundError, StateError
 from tests.golden.making import (
     AUTHOR,
     DIRECTORY,
@@ -27,7 +28,7 @@ from tests.golden.making import (
     make,
     write,
 )
-from tests.trees import File, build, keys_of, observe, open_at, push
+from tests.trees import File, build, keys_of, noise, observe, open_at, push
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,7 @@ def test_every_kind_of_value_is_in_it(made: Path) -> None:
         "fragments",
         "index",
         "manifests",
+        "moved",
         "packs",
         "upkeep",
     }
@@ -77,7 +79,7 @@ def test_every_kind_of_value_is_in_it(made: Path) -> None:
 def test_check_finds_nothing(store: Store) -> None:
     report = store.check(read_data=1.0)
     assert report.problems == ()
-    assert report.checked_versions == 9
+    assert report.checked_versions == 10
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,25 @@ def test_log_entries_of_every_kind_are_understood(store: Store) -> None:
     assert [fence.plan for fence in state.fences] == [0]
     upkeep = store._place().catalog.upkeep_state()
     assert (sorted(upkeep.plans), sorted(upkeep.done)) == ([0], [0])
+
+
+def test_what_was_collected_is_gone_and_what_lived_beside_it_is_read(
+    store: Store, tmp_path: Path
+) -> None:
+    store.artifact("collected:v1").download(tmp_path / "out")
+    assert (tmp_path / "out" / "kept").read_bytes() == noise(2_000, 3)
+    with pytest.raises(ConflictError) as caught:
+        store.restore("collected:v0")
+    assert caught.value.code == "content-vanished"
+    rule = store.retention("collected")
+    assert (rule.keep_last, rule.keep_within, rule.keep_aliases) == (
+        5,
+        timedelta(days=30),
+        ("best",),
+    )
+    with pytest.raises(StateError) as refused:
+        store.delete("collected:v1", force=True)
+    assert refused.value.code == "alias-protected"
 
 
 def test_a_push_may_continue_a_copy_of_it(store: Store, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
 
 def test_it_is_read_there(store: Store, tmp_path: Path) -> None:
     report = store.check(read_data=1.0)
-    assert (report.problems, report.checked_versions) == ((), 9)
+    assert (report.problems, report.checked_versions) == ((), 10)
     for number, (name, tree) in enumerate(TREES.items()):
         store.artifact(name).download(tmp_path / str(number))
         assert observe(tmp_path / str(number)) == tree

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstore.catalog.fences import ContentUse
 from artstore.catalog.operations import (
     AliasRequest,
     DeleteRequest,
@@ -210,7 +211,7 @@ def test_two_machines_and_a_plain_model_agree(drawn: list[Any]) -> None:
         elif kind == "delete":
             request = DeleteRequest(*rest)
         else:
-            request = RestoreRequest(rest[0], lambda _: frozenset())
+            request = RestoreRequest(rest[0], lambda _: ContentUse())
         try:
             machines[i % 2].commit("p", "c", request)
             accepted = True

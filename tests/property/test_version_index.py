@@ -29,6 +29,7 @@ changes = st.one_of(
     st.tuples(st.just("alias"), numbers, labels, labels),
     st.tuples(st.just("tag"), numbers, labels, labels),
     st.tuples(st.sampled_from(["delete", "restore", "purge"]), numbers),
+    st.tuples(st.just("retention"), labels),
     st.tuples(st.just("garbage"), st.binary(max_size=5)),
     st.tuples(st.just("roll back"), st.integers(1, 4)),
     st.tuples(st.just("roll back"), st.integers(1, 2)),
@@ -61,6 +62,8 @@ def _change(storage: MemoryStorage, name: tuple[str, str], change: tuple[Any, ..
         log.add(kind, **fields | {"aliases": rest[0], **extra})
     elif kind in ("alias", "tag"):
         log.add(kind, version=rest[0], add=rest[1], remove=rest[2])
+    elif kind == "retention":
+        log.add(kind, keep_last=2, protected=rest[0])
     else:
         log.add(kind, version=rest[0])
 

@@ -21,6 +21,7 @@ from artstore.syncing.runmap import identity_of
 from artstore.syncing.storesync import sync
 from artstore.syncing.syncplace import VersionKey
 from artstore.syncing.versionmap import origin_of
+from tests.conftest import PROFILE
 from tests.trees import keys_of, problems_of
 from tests.unit.syncing.runs import end, record, start
 from tests.unit.syncing.stores import log_files, opened
@@ -223,6 +224,9 @@ class Syncing(RuleBasedStateMachine):
 
 
 Syncing.TestCase.settings = settings(
-    max_examples=settings().max_examples, stateful_step_count=20, deadline=None
+    # An example is up to twenty syncs of three stores.
+    max_examples={"dev": 25, "ci": 50}.get(PROFILE, settings().max_examples),
+    stateful_step_count=20,
+    deadline=None,
 )
 TestSyncing = Syncing.TestCase

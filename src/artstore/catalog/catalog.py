@@ -40,8 +40,9 @@ from artstore.forks import LazyValue
 from artstore.storage.protocol import Storage
 
 if TYPE_CHECKING:
-    from artstore.catalog.fences import PushStart, UpkeepLog, UpkeepState
+    from artstore.catalog.fences import PushStart
     from artstore.catalog.operations import Outcome, Request, RestoreRequest
+    from artstore.catalog.upkeeplog import UpkeepLog, UpkeepState
 
 __all__ = ["Catalog", "Committed"]
 
@@ -88,9 +89,10 @@ class Catalog:
         self._followed: dict[str, FollowedLog[Fold]] = {}
 
     @LazyValue
-    def _upkeep(self) -> UpkeepLog:
+    def upkeep(self) -> UpkeepLog:
+        """The log of gc."""
         # Imported by whoever commits: a push that changes nothing saves 30 ms.
-        from artstore.catalog.fences import UpkeepLog
+        from artstore.catalog.upkeeplog import UpkeepLog
 
         return UpkeepLog(self._storage, self._replica, self._store_id)
 
@@ -108,15 +110,24 @@ class Catalog:
 
     def remembered(self) -> list[tuple[str, str]]:
         """(project, name) of logs that this machine has seen and that the store no longer lists."""
-        if self._replica is None:
-            return []
+        return [log for log in self.seen() if not any(self._storage.scan_names(_prefix(*log)))]
+
+    def seen(self) -> list[tuple[str, str]]:
+        """(project, name) of all logs that this machine has seen. Asks nobody."""
         found = []
-        for prefix in self._replica.logs(self._store_id):
+        for prefix in [] if self._replica is None else self._replica.logs(self._store_id):
             parts = prefix.split("/")
-            if parts[0] == "collections" and not any(self._storage.scan_names(prefix)):
+            if parts[0] == "collections":
                 project, name = map(names.unescape_from_key, parts[1:3])
                 found.append((project, name))
         return found
+
+    def known_states(self) -> list[CollectionState]:
+        """The collections that this process has looked at, as they are now. Cost: a scan each."""
+        with self._lock:
+            prefixes = list(self._followed)
+        logs = [tuple(map(names.unescape_from_key, one.split("/")[1:3])) for one in prefixes]
+        return [self.damaged_state(project, name) for project, name in logs]
 
     def state(self, project: str, name: str) -> CollectionState:
         """
@@ -214,11 +225,11 @@ class Catalog:
 
     def upkeep_state(self) -> UpkeepState:
         """The log of gc as it is now. Cost: one scan."""
-        return self._upkeep.refresh()
+        return self.upkeep.refresh()
 
     def condemned(self, plan: int) -> frozenset[str]:
         """The keys that a plan of gc condemns: nothing new may rely on them."""
-        return self._upkeep.condemned(plan)
+        return self.upkeep.condemned(plan)
 
     def history(self, project: str, name: str) -> list[LogEntry | VoidEntry | UnknownEntry]:
         """
@@ -288,7 +299,7 @@ class Catalog:
             state = followed.fold.state()
             state.check_writable()
             now = clock.format_time(clock.now_seconds())
-            step = evaluate(request, state, now)
+            step = evaluate(request, state)
             if isinstance(step, Settled):
                 return Committed(written, state, step.outcome)
             if step.needs_content:
@@ -322,15 +333,15 @@ class Catalog:
 
     def _content_check(self, request: Request, start: PushStart | None) -> _Check:
         from artstore.catalog.fences import ContentCheck, ContentUse
-        from artstore.catalog.operations import PublishRequest, RestoreRequest
+        from artstore.catalog.operations import DescribeRequest, PublishRequest, RestoreRequest
 
         if isinstance(request, PublishRequest):
-            return ContentCheck(self._storage, self._upkeep, start, request.uses).check
+            return ContentCheck(self._storage, self.upkeep, start, request.uses).check
         if isinstance(request, RestoreRequest):
             return lambda state: self._check_restore(state, request)
-        return lambda state: ContentCheck(self._storage, self._upkeep, start, ContentUse()).check(
-            state
-        )
+        own = request.meta if isinstance(request, DescribeRequest) else None
+        use = ContentUse(own=frozenset() if own is None else frozenset([own]))
+        return ContentCheck(self._storage, self.upkeep, start, use).check
 
     def _check_restore(self, state: CollectionState, request: RestoreRequest) -> None:
         from artstore.catalog.fences import check_restorable
@@ -341,10 +352,9 @@ class Catalog:
         since = version.deleted.n
         plans = {fence.plan for fence in state.fences if fence.n > since}
         if any(n > since for n in state.damaged):
-            plans.update(self._upkeep.refresh().plans)
+            plans.update(self.upkeep.refresh().plans)
         if plans:
-            keys = request.content_of(version)
-            check_restorable(self._storage, self._upkeep, plans, keys)
+            check_restorable(self._storage, self.upkeep, plans, lambda: request.content_of(version))
 
     def write_rollups(self, project: str, name: str) -> int:
         """

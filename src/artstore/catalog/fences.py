@@ -1,5 +1,5 @@
 """
-The log of gc as writers see it, and the check that keeps a push off what gc is about to delete.
+The check that keeps a push off what gc is about to delete.
 
 gc plans in `upkeep/`, then appends a fence to every collection log before it
 deletes. Log numbers are dense, so whoever wins number n has read every fence
@@ -11,68 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from artstore import limits, names
-from artstore.catalog.follow import FollowedLog
-from artstore.catalog.format import (
-    NO_DIGEST,
-    UPKEEP_KINDS,
-    LogEntry,
-    RawEntry,
-    UnknownEntry,
-    VoidEntry,
-    decode_entry,
-    entry_key,
-)
-from artstore.catalog.replica import Replica
-from artstore.catalog.state import CollectionState, LogWarning
-from artstore.errors import (
-    ConflictError,
-    DamagedDataError,
-    InvalidInputError,
-    NotFoundError,
-    UnsupportedFormatError,
-)
-from artstore.storage.bounded import read_at_most
+from artstore.catalog.state import CollectionState
+from artstore.errors import ArtstoreError, ConflictError, DamagedDataError, NotFoundError
+from artstore.packs.locator import pack_id_of_key, pack_key
 from artstore.storage.protocol import Storage
 
+if TYPE_CHECKING:
+    from artstore.catalog.upkeeplog import UpkeepLog, UpkeepState
+
 __all__ = [
-    "UPKEEP_PREFIX",
     "ContentCheck",
     "ContentUse",
-    "Plan",
     "PushStart",
-    "UpkeepLog",
-    "UpkeepState",
     "check_restorable",
 ]
 
-UPKEEP_PREFIX: Final = "upkeep/"
 _NO_KEYS: Final[frozenset[str]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Plan k: the keys it condemns, and the keys of values that list more of them."""
-
-    k: int
-    condemned: tuple[str, ...]
-    condemned_in: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UpkeepState:
-    """The fold of `upkeep/`. A plan is open until its `done` entry."""
-
-    head_n: int = -1
-    plans: Mapping[int, Plan] = field(default_factory=dict)
-    done: frozenset[int] = frozenset()
-
-    @property
-    def open_plans(self) -> tuple[int, ...]:
-        """Plans whose deletes may still come."""
-        return tuple(k for k in self.plans if k not in self.done)
+_GONE: Final = frozenset(["content-swept", "manifest-missing", "pack-missing"])
+"""What reading the list of files of a version says where gc has deleted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,153 +59,15 @@ class ContentUse:
         relied: relied on for any other reason: versions of other collections, the index.
         unproven: those of `relied` that only the index or the journal of an
             earlier attempt names: each is looked for in the storage.
+        chunks: of packs among these keys, the ordinals that are needed. Without them
+            a pack that was repacked counts as gone, whatever of it was moved.
     """
 
     own: frozenset[str] = _NO_KEYS
     from_versions: Mapping[int, frozenset[str]] = field(default_factory=dict)
     relied: frozenset[str] = _NO_KEYS
     unproven: frozenset[str] = _NO_KEYS
-
-
-# --- The log of gc ---------------------------------------------------------------
-
-
-class _UpkeepFold:
-    # What is damaged here stops writers at once, newest or not.
-    has_damaged_tail = False
-
-    def __init__(self) -> None:
-        self.head_n = -1
-        self.is_damaged = False
-        self._digest: bytes | None = NO_DIGEST
-        self._plans: dict[int, Plan] = {}
-        self._done: set[int] = set()
-        self._refusal: Callable[[], Exception] | None = None
-
-    def apply(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
-        entry: LogEntry | VoidEntry | UnknownEntry
-        if raw.data is None:
-            entry = VoidEntry(raw.n, "is too large", is_damaged=True)
-        else:
-            entry = decode_entry(raw.data, raw.n, self._digest, UPKEEP_KINDS)
-        if isinstance(entry, LogEntry) and not self._take(entry):
-            entry = VoidEntry(raw.n, "makes no sense here")
-        if isinstance(entry, UnknownEntry) and entry.must_understand:
-            self._refuse_unknown(entry)
-        if isinstance(entry, VoidEntry) and entry.is_damaged:
-            # It may have been a plan (G5).
-            self.mark_damage(
-                LogWarning("log-entry-damaged", raw.n, f"entry {raw.n} is not what was written")
-            )
-        self.head_n, self._digest = raw.n, raw.digest
-        return entry
-
-    def _take(self, entry: LogEntry) -> bool:
-        fields = entry.fields
-        if entry.kind == "plan":
-            if fields["k"] != entry.n:
-                return False
-            self._plans[entry.n] = Plan(
-                entry.n, tuple(fields["condemned"]), tuple(fields["condemned_in"])
-            )
-        elif entry.kind == "done":
-            if fields["plan"] not in self._plans:
-                return False
-            self._done.add(fields["plan"])
-        return True
-
-    def skip_hole(self, first: int, last: int) -> None:
-        self.mark_damage(LogWarning("log-hole", first, f"entries {first} to {last} are missing"))
-        self.head_n, self._digest = last, None
-
-    def mark_damage(self, warning: LogWarning) -> None:
-        self.is_damaged = True
-        self._refusal = self._refusal or (
-            lambda: DamagedDataError(
-                f"the log of gc is damaged: {warning.message}",
-                code=warning.code,
-                hint="`art check` shows what is missing",
-                key=entry_key(UPKEEP_PREFIX, warning.n),
-            )
-        )
-
-    def _refuse_unknown(self, entry: UnknownEntry) -> None:
-        self._refusal = self._refusal or (
-            lambda: UnsupportedFormatError(
-                f"entry {entry.n} of the log of gc is {entry.kind!r}, "
-                "which this release does not know; it may be about to delete what a push needs",
-                code="entry-kind-unknown",
-                hint="install a newer artstore",
-            )
-        )
-
-    def state(self) -> UpkeepState:
-        # Fail closed (G5): a plan that cannot be read may condemn anything.
-        if self._refusal is not None:
-            raise self._refusal()
-        return UpkeepState(self.head_n, dict(self._plans), frozenset(self._done))
-
-
-class UpkeepLog:
-    """
-    `upkeep/`, read for the sake of writers. Safe to use from several threads.
-    """
-
-    def __init__(self, storage: Storage, replica: Replica | None, store_id: str) -> None:
-        self._storage = storage
-        self._log = FollowedLog(storage, replica, store_id, UPKEEP_PREFIX, _UpkeepFold)
-        self._condemned: dict[int, frozenset[str]] = {}
-
-    def refresh(self) -> UpkeepState:
-        """
-        The log as it is now.
-
-        Raises:
-            DamagedDataError: `log-hole`, `log-rolled-back`, `log-entry-damaged`.
-            UnsupportedFormatError: `entry-kind-unknown`.
-        Cost: one scan, and one batch of reads if gc ran since.
-        """
-        with self._log.lock:
-            self._log.refresh()
-            return self._log.fold.state()
-
-    def condemned(self, k: int) -> frozenset[str]:
-        """
-        The keys that plan k condemns.
-
-        Raises:
-            ConflictError: `plan-unreadable`, there is no such plan, or what it
-                refers to is gone: the push must begin again.
-        """
-        with self._log.lock:
-            found = self._condemned.get(k)
-            if found is None:
-                found = self._condemned[k] = self._read_plan(k)
-            return found
-
-    def _read_plan(self, k: int) -> frozenset[str]:
-        plan = self._log.fold.state().plans.get(k) or self.refresh().plans.get(k)
-        if plan is None:
-            raise _unreadable(k, "there is no such plan")
-        return frozenset(plan.condemned).union(*map(self._listed, plan.condemned_in))
-
-    def _listed(self, key: str) -> frozenset[str]:
-        try:
-            data = read_at_most(self._storage, key, limits.ROOT_MAX_BYTES)
-            if data is None:
-                raise _unreadable(key, f"it has more than {limits.ROOT_MAX_BYTES} bytes")
-            lines = data.decode("ascii").splitlines()
-            return frozenset(names.check_key(line) for line in lines)
-        except (NotFoundError, UnicodeDecodeError, InvalidInputError) as error:
-            raise _unreadable(key, str(error)) from error
-
-
-def _unreadable(what: Any, why: str) -> ConflictError:
-    return ConflictError(
-        f"plan {what} of gc cannot be read: {why}; what it deletes is not known",
-        code="plan-unreadable",
-        hint="run the same command again",
-    )
+    chunks: Mapping[bytes, Iterable[int]] = field(default_factory=dict)
 
 
 # --- The check of a push -----------------------------------------------------------
@@ -273,6 +93,9 @@ class ContentCheck:
         self._damaged_count = 0
         self._done: frozenset[int] = frozenset()
         self._plans_to_fear: frozenset[int] = frozenset()
+        self._proven_orphans = _NO_KEYS
+        # Packs that are gone, all of whose needed chunks were found elsewhere.
+        self._gone = _NO_KEYS
 
     def check(self, state: CollectionState) -> None:
         """
@@ -299,6 +122,8 @@ class ContentCheck:
         if not self._has_looked or len(state.damaged) > self._damaged_count:
             self._damaged_count = len(state.damaged)
             self._look(every, foreign)
+        if not orphaned <= self._proven_orphans:
+            self._prove_orphans(orphaned)
         # What the collection names itself needs no check: live at n-1 means live
         # at the fence, or committed without anything condemned (invariant I6).
         for fence in state.fences:
@@ -330,47 +155,129 @@ class ContentCheck:
                 self._plans_to_fear = frozenset(now.plans)
             for plan in now.open_plans:
                 self._check_plan(plan, foreign)
-        missing = _missing(self._storage, unproven)
-        if missing:
+        self._prove(unproven)
+
+    def _prove_orphans(self, orphaned: frozenset[str]) -> None:
+        """
+        Look for what the collection does not name any more.
+
+        Its version was deleted since the log was read, and a plan may have come and gone between
+        that and the look at the log of gc, which then was done before the push knew of any.
+        """
+        for plan in self._upkeep.refresh().open_plans:
+            self._check_plan(plan, orphaned)
+        self._prove(orphaned)
+        self._proven_orphans = orphaned
+
+    def _prove(self, keys: frozenset[str]) -> None:
+        absent = _absent(self._storage, keys)
+        moved = _moved(self._storage, absent, self._use.chunks, _NO_KEYS)
+        if missing := absent - moved:
             raise _refused("content-vanished", missing, "is gone from the store")
+        self._gone |= moved
 
     def _check_plan(self, plan: int, keys: frozenset[str]) -> None:
         if plan in self._done or not keys:
             return
-        hit = keys & self._upkeep.condemned(plan)
+        condemned = self._upkeep.condemned(plan)
+        hit = _condemned(self._storage, keys, condemned, self._use.chunks, self._gone)
         if hit:
             raise _refused("content-condemned", hit, f"is about to be deleted by plan {plan} of gc")
 
 
 def check_restorable(
-    storage: Storage, upkeep: UpkeepLog, plans: Iterable[int], keys: frozenset[str]
+    storage: Storage,
+    upkeep: UpkeepLog,
+    plans: Iterable[int],
+    content_of: Callable[[], ContentUse],
 ) -> None:
     """
     Refuse to restore a version whose content gc may have deleted (C6).
 
     Args:
         plans: the plans of the fences between the tombstone and n.
-        keys: everything the version references.
+        content_of: everything the version references, as `relied`.
     Raises:
         ConflictError: `content-condemned`, `content-vanished`, `plan-unreadable`.
     """
     # The log of gc first: a plan done before a key was seen will not delete it.
     done = upkeep.refresh().done
+    try:
+        use = content_of()
+    except ArtstoreError as error:
+        if error.code not in _GONE:
+            raise
+        gone = frozenset([str(error.context["key"])])
+        raise _refused("content-vanished", gone, "was deleted by gc") from error
+    absent = _absent(storage, use.relied)
+    moved = _moved(storage, absent, use.chunks, _NO_KEYS)
     for plan in plans:
-        if plan not in done and (hit := keys & upkeep.condemned(plan)):
+        if plan in done:
+            continue
+        condemned = upkeep.condemned(plan)
+        if hit := _condemned(storage, use.relied, condemned, use.chunks, moved):
             raise _refused("content-condemned", hit, f"is about to be deleted by plan {plan} of gc")
-    if missing := _missing(storage, keys):
+    if missing := absent - moved:
         raise _refused("content-vanished", missing, "was deleted by gc")
 
 
-def _missing(storage: Storage, keys: frozenset[str]) -> frozenset[str]:
-    missing = set()
-    for key in sorted(keys):
-        try:
-            storage.stat(key)
-        except NotFoundError:
-            missing.add(key)
-    return frozenset(missing)
+def _condemned(
+    storage: Storage,
+    keys: frozenset[str],
+    condemned: frozenset[str],
+    chunks: Mapping[bytes, Iterable[int]],
+    gone: frozenset[str],
+) -> frozenset[str]:
+    """Those of the keys that a plan deletes, but for packs whose needed chunks stay elsewhere."""
+    # Where a pack that is gone came to lie may be condemned without its name: whoever moved
+    # it may have written that down after the plan was made.
+    hit = keys & (condemned | gone)
+    # G6: a pack is condemned together with what moved its live chunks. Whatever else was
+    # in it is lost; and a target that the plan condemns too is as good as gone.
+    return hit - _moved(storage, hit, chunks, condemned) if hit else hit
+
+
+def _absent(storage: Storage, keys: frozenset[str]) -> frozenset[str]:
+    return frozenset(key for key in sorted(keys) if not _is_there(storage, key))
+
+
+def _moved(
+    storage: Storage,
+    keys: frozenset[str],
+    chunks: Mapping[bytes, Iterable[int]],
+    condemned: frozenset[str],
+) -> frozenset[str]:
+    """Packs whose needed chunks all lie elsewhere, exactly, in packs that stay."""
+    if not keys:
+        return _NO_KEYS
+    from artstore.packs.movedpacks import MovedPacks
+
+    needed = {pack: chunks[pack] for key in keys if (pack := _pack_of(key)) in chunks}
+    if not needed:
+        return _NO_KEYS
+
+    def is_there(pack: bytes) -> bool:
+        key = pack_key(pack)
+        return key not in condemned and _is_there(storage, key)
+
+    lost = MovedPacks(storage).uncovered(needed, is_there)
+    return frozenset(pack_key(pack) for pack in needed if pack not in lost)
+
+
+def _pack_of(key: str) -> bytes:
+    """The pack of a key, no bytes if it is that of something else."""
+    try:
+        return pack_id_of_key(key) if key.startswith("packs/") else b""
+    except DamagedDataError:
+        return b""
+
+
+def _is_there(storage: Storage, key: str) -> bool:
+    try:
+        storage.stat(key)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _refused(code: str, keys: frozenset[str], why: str) -> ConflictError:

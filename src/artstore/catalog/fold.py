@@ -23,6 +23,7 @@ from artstore.catalog.format import (
     decode_again,
     decode_entry,
 )
+from artstore.catalog.retention import Retention
 from artstore.catalog.state import (
     CollectionState,
     Fence,
@@ -67,6 +68,8 @@ class Fold:
         self._lost = start.lost
         self._highest = start.highest - start.lost
         self._has_damaged_tail = start.has_damaged_tail
+        self._retention = start.retention
+        self._protected = start.protected
         self._origins: set[tuple[str, str, str, int]] | None = None
         self._state: CollectionState | None = None
 
@@ -167,6 +170,8 @@ class Fold:
                 damaged=tuple(self._damaged),
                 lost=self._lost,
                 has_damaged_tail=self._has_damaged_tail,
+                retention=self._retention,
+                protected=self._protected,
             )
         return self._state
 
@@ -175,7 +180,10 @@ class Fold:
             reason = f"has {raw.size_bytes} bytes, too many for an entry"
             return VoidEntry(raw.n, reason, is_damaged=True)
         if raw.is_sound:
-            return decode_again(raw.data, raw.n)
+            entry = decode_again(raw.data, raw.n)
+            # A newer release, to which the replica belongs as well, may know more kinds.
+            if entry.kind in COLLECTION_KINDS:
+                return entry
         return decode_entry(raw.data, raw.n, self._head_digest, COLLECTION_KINDS)
 
     def _take(self, entry: LogEntry) -> str | None:
@@ -363,6 +371,13 @@ class Fold:
 
     # --- Fences, drafts, the rest -----------------------------------------------------
 
+    def _retain(self, entry: LogEntry) -> str | None:
+        # It binds those who write. What was written all the same takes effect: the kind is
+        # optional, and who does not know it must come to the same versions.
+        self._retention = Retention.of(entry.fields)
+        self._protected = frozenset(entry.fields.get("protected") or ())
+        return None
+
     def _fence(self, entry: LogEntry) -> str | None:
         self._fences.append(Fence(entry.n, entry.fields["plan"]))
         return None
@@ -395,6 +410,7 @@ class Fold:
         "ttl": _ttl,
         "pin": _pin,
         "unpin": _pin,
+        "retention": _retain,
         "fence": _fence,
         "redirect": _redirect_to,
         "named": _name,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from artstore import canonical, digest, limits, names, sealed
+from artstore.catalog.retention import is_alias_pattern
+from artstore.durations import DURATION_MAX_SECONDS
 from artstore.errors import DamagedDataError, InvalidInputError, LimitExceededError
 
 __all__ = [
@@ -150,6 +152,15 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value < _DECODE_COUNT_MAX
 
 
+def _is_positive(value: Any) -> bool:
+    # Within what a rule may say (`Retention`): the fold must not refuse what passes here.
+    return type(value) is int and 1 <= value <= VERSION_MAX
+
+
+def _is_duration(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= DURATION_MAX_SECONDS
+
+
 def _is_version(value: Any) -> bool:
     return type(value) is int and 0 <= value <= VERSION_MAX
 
@@ -264,6 +275,12 @@ COLLECTION_KINDS: Final[Kinds] = {
     "ttl": (*_ONE_VERSION, ("seconds", _optional(_is_count))),
     "pin": (*_ONE_VERSION, ("until", _is_time), ("holder", _is_id)),
     "unpin": (*_ONE_VERSION, ("holder", _is_id)),
+    "retention": (
+        ("keep_last", _optional(_is_positive)),
+        ("keep_within_seconds", _optional(_is_duration)),
+        ("keep_aliases", _optional(_list_of(is_alias_pattern))),
+        ("protected", _optional(_is_aliases)),
+    ),
     "fence": (("plan", _is_count),),
     "redirect": _ONE_NAME,
     "named": _ONE_NAME,
@@ -278,14 +295,20 @@ UPKEEP_KINDS: Final[Kinds] = {
         ("k", _is_count),
         ("condemned", _list_of(_is_key)),
         ("condemned_in", _list_of(_is_key)),
+        ("heads_in", _optional(_is_key)),
+        ("grace_seconds", _optional(_is_count)),
     ),
-    "sweep": (("plan", _is_count), ("spared", _list_of(_is_key))),
+    "sweep": (
+        ("plan", _is_count),
+        ("spared", _list_of(_is_key)),
+        ("spared_in", _optional(_list_of(_is_key))),
+    ),
     "done": (("plan", _is_count),),
     "prune": (),
 }
 """The kinds of `upkeep/` in format 1."""
 
-_OPTIONAL_KINDS: Final = frozenset(["attest", "prune"])
+_OPTIONAL_KINDS: Final = frozenset(["attest", "prune", "retention"])
 """What a reader may pass over; everything else changes what is live or what it is called."""
 
 # --- Decoding -------------------------------------------------------------------

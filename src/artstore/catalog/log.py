@@ -31,6 +31,8 @@ __all__ = [
     "append",
     "append_or_read",
     "digest_at",
+    "entries_after",
+    "listed_entries",
     "read_all",
     "read_one",
     "read_tail",
@@ -87,7 +89,7 @@ def read_tail(storage: Storage, prefix: str, head: Head) -> Tail:
     Cost: one scan; one batch of reads if there is something new.
     """
     assert head.n >= 0
-    listed = list(_listed(storage, prefix, head.n - 1))
+    listed = list(listed_entries(storage, prefix, head.n - 1))
     if listed and listed[0][0] == head.n:
         _, info = listed.pop(0)
         fate = "there"
@@ -118,13 +120,13 @@ def read_all(
         checked by their chain; the time of the newest as storage told it.
     Cost: one scan and one batch of reads; three scans for a long log with rollups.
     """
-    listing = _listed(storage, prefix, -1)
+    listing = listed_entries(storage, prefix, -1)
     listed = list(islice(listing, _COLD_COUNT))
     if with_rollups and len(listed) == _COLD_COUNT:
         rolled = rollups.read_rolled(storage, prefix)
         if rolled:
             last = rolled[-1]
-            tail = list(_listed(storage, prefix, last.n - 1))
+            tail = list(listed_entries(storage, prefix, last.n - 1))
             entries = _read(storage, prefix, tail, last.n)
             # The chain proves the rolled entries to whoever has the last of
             # them from the log itself; a false rollup cannot reach that digest.
@@ -220,9 +222,18 @@ def append_or_read(storage: Storage, prefix: str, n: int, data: bytes) -> list[R
     )
 
 
+def entries_after(storage: Storage, prefix: str, n: int) -> list[RawEntry]:
+    """
+    The entries behind entry n, as they lie there.
+
+    Cost: one scan; one batch of reads if there are any.
+    """
+    return _read(storage, prefix, listed_entries(storage, prefix, n), n + 1)
+
+
 def _read_from(storage: Storage, prefix: str, n: int) -> list[RawEntry]:
     """Entry n and those after it; nothing if n is not there."""
-    listed = list(_listed(storage, prefix, n - 1))
+    listed = list(listed_entries(storage, prefix, n - 1))
     if listed and listed[0][0] == n:
         entries = _read(storage, prefix, listed, n)
         if entries and entries[0].n == n:
@@ -232,7 +243,8 @@ def _read_from(storage: Storage, prefix: str, n: int) -> list[RawEntry]:
     return [] if first is None else [first]
 
 
-def _listed(storage: Storage, prefix: str, after: int) -> Iterator[tuple[int, KeyInfo]]:
+def listed_entries(storage: Storage, prefix: str, after: int = -1) -> Iterator[tuple[int, KeyInfo]]:
+    """Number, size and time of each entry behind `after`, as the storage lists them."""
     # Twelve digits start with 0 for ever; the prefix keeps rollups and drafts out of the scan.
     start = entry_key(prefix, after) if after >= 0 else ""
     for info in storage.scan(f"{prefix}0", after=start):

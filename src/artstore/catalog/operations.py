@@ -2,19 +2,44 @@
 What a commit decides: pure functions (state at n-1, request) -> entry or refusal.
 
 They are evaluated again on the new state after every lost race (C4), so that a
-rule that held at 12 also holds when the entry lands at 14.
+rule that held at 12 also holds when the entry lands at 14. What deletes, restores and keeps
+versions stands in `keeping.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import singledispatch
 from typing import Any
 
 from artstore import names
-from artstore.catalog.fences import ContentUse
+from artstore.catalog import keeping
 from artstore.catalog.format import VERSION_MAX, Body
+from artstore.catalog.requests import (
+    AliasRequest,
+    Applied,
+    CreateRequest,
+    DeleteRequest,
+    DescribeRequest,
+    FenceRequest,
+    Outcome,
+    PinRequest,
+    ProtectRequest,
+    PruneRequest,
+    Published,
+    PublishRequest,
+    PurgeRequest,
+    Request,
+    RestoreRequest,
+    RetentionRequest,
+    Settled,
+    Step,
+    TagRequest,
+    TtlRequest,
+    Unchanged,
+    UnpinRequest,
+    Write,
+)
 from artstore.catalog.state import CollectionState, Origin, Source, VersionState
 from artstore.errors import (
     ConflictError,
@@ -32,207 +57,40 @@ __all__ = [
     "DescribeRequest",
     "FenceRequest",
     "Outcome",
+    "PinRequest",
+    "ProtectRequest",
+    "PruneRequest",
     "PublishRequest",
     "Published",
+    "PurgeRequest",
     "Request",
     "RestoreRequest",
+    "RetentionRequest",
     "Settled",
     "Step",
     "TagRequest",
     "TtlRequest",
     "Unchanged",
+    "UnpinRequest",
     "Write",
     "evaluate",
 ]
-
-# --- Requests -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class CreateRequest:
-    """Make the collection if it is not there."""
-
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class PublishRequest:
-    """
-    Make a version, or find that it is there.
-
-    Args:
-        digest: of the artifact, hex: what "same content" compares.
-        root: key of the manifest root.
-        push: the id of this push, 16 hex digits; the entry states it.
-        earlier_pushes: ids of attempts whose outcome is unknown (the journal).
-        uses: what must not be about to be deleted.
-        draft: the draft this finishes.
-        follows: the version that must be the newest one, -1 for none; None: any may be.
-        source: the version that this is a link to.
-        run: `project/run id` of the run that makes it.
-        inputs: versions that it names: by links, in joined tables, of queries.
-        origin: the version of another store that it is a copy of: published once, whatever
-            the newest one holds, under the number it has there if that is free.
-    """
-
-    type: str
-    digest: str
-    root: str
-    push: str
-    size_bytes: int
-    file_count: int
-    entry_count: int
-    aliases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    uses: ContentUse = field(default_factory=ContentUse)
-    earlier_pushes: frozenset[str] = frozenset()
-    draft: str | None = None
-    follows: int | None = None
-    source: Source | None = None
-    run: str | None = None
-    inputs: tuple[Source, ...] = ()
-    origin: Origin | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AliasRequest:
-    """Move aliases onto a version and take others from it."""
-
-    version: int
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TagRequest:
-    """Add tags to a version and take others from it."""
-
-    version: int
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DescribeRequest:
-    """Replace a version's description and metadata by those stored under `meta`."""
-
-    version: int
-    meta: str
-
-
-@dataclass(frozen=True, slots=True)
-class TtlRequest:
-    """Note how long a version is to be kept, for upkeep; None: for ever."""
-
-    version: int
-    seconds: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRequest:
-    """Write a tombstone. `force` also deletes what has aliases or is pinned."""
-
-    version: int
-    force: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreRequest:
-    """
-    Take a tombstone back.
-
-    Args:
-        content_of: every key that the version references, its root among them.
-            Asked only if gc came by since the version was deleted.
-    """
-
-    version: int
-    content_of: Callable[[VersionState], frozenset[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class FenceRequest:
-    """Append the fence of plan `plan`, unless it stands."""
-
-    plan: int
-
-
-Request = (
-    CreateRequest
-    | PublishRequest
-    | AliasRequest
-    | TagRequest
-    | DescribeRequest
-    | TtlRequest
-    | DeleteRequest
-    | RestoreRequest
-    | FenceRequest
-)
-
-# --- Outcomes -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The version exists because of this push; `is_repeated`: an earlier attempt had made it."""
-
-    version: int
-    is_repeated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """Nothing had to be written, or only aliases and tags of that version."""
-
-    version: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The request was written."""
-
-    version: int | None = None
-
-
-Outcome = Published | Unchanged | Applied
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """
-    Write `body` as entry n. Without an outcome the request is evaluated again behind it.
-
-    `needs_content`: only after the check of the fences.
-    """
-
-    body: Body
-    outcome: Outcome | None
-    needs_content: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """There is nothing to write."""
-
-    outcome: Outcome
-
-
-Step = Write | Settled
 
 # --- Decisions ----------------------------------------------------------------------
 
 
 @singledispatch
-def evaluate(request: Any, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def evaluate(request: Any, state: CollectionState) -> Step:  # noqa: ARG001
     """
     Decide what `request` writes after `state`.
 
-    Args:
-        now: the time that the entry will state; pins are compared with it.
+    No clock takes part: what depends on a time states it in the request.
+
     Raises:
         NotFoundError: `collection-not-found`, `version-not-found`,
-            `version-deleted`, `alias-not-found`.
-        StateError: `version-aliased`, `version-pinned`, `version-purged`, `draft-not-open`.
+            `version-deleted`, `alias-not-found`, `pin-not-found`.
+        StateError: `version-aliased`, `version-pinned`, `version-purged`, `draft-not-open`,
+            `alias-protected`, `version-not-deleted`.
         ConflictError: `version-superseded`.
         InvalidInputError: `type-mismatch`, `name-invalid`.
     """
@@ -240,7 +98,7 @@ def evaluate(request: Any, state: CollectionState, now: str) -> Step:  # noqa: A
 
 
 @evaluate.register
-def _create(request: CreateRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _create(request: CreateRequest, state: CollectionState) -> Step:
     if state.exists:
         _check_type(request.type, state)
         return Settled(Unchanged(None))
@@ -248,7 +106,7 @@ def _create(request: CreateRequest, state: CollectionState, now: str) -> Step:  
 
 
 @evaluate.register
-def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _publish(request: PublishRequest, state: CollectionState) -> Step:
     for alias in request.aliases:
         names.check_alias(alias)
     for tag in request.tags:
@@ -263,6 +121,7 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
     newest = None if state.is_in_doubt else state.latest
     if request.follows is not None:
         _check_follows(request.follows, state)
+    state.check_movable(request.aliases, newest)
     is_same = newest is not None and newest.digest == request.digest
     if newest is not None and is_same and request.draft is None and request.origin is None:
         return _label_newest(request, newest)
@@ -271,6 +130,7 @@ def _publish(request: PublishRequest, state: CollectionState, now: str) -> Step:
             f"draft {request.draft} of {state.qualified_name} is not open",
             code="draft-not-open",
         )
+    state.check_movable(request.aliases, None)
     number = state.highest + 1
     if request.origin is not None:
         number = max(number, request.origin.version)
@@ -370,7 +230,7 @@ def _label_newest(request: PublishRequest, newest: VersionState) -> Step:
 
 
 @evaluate.register
-def _alias(request: AliasRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _alias(request: AliasRequest, state: CollectionState) -> Step:
     version = _live(request.version, state)
     for alias in (*request.add, *request.remove):
         names.check_alias(alias)
@@ -383,12 +243,14 @@ def _alias(request: AliasRequest, state: CollectionState, now: str) -> Step:  # 
                 + (f"; v{where} has it" if where is not None else ""),
                 code="alias-not-found",
             )
+    state.check_movable(request.add, version)
+    state.check_movable(request.remove, None)
     add = [alias for alias in _distinct(request.add) if alias not in version.aliases]
     return _labels("alias", version.version, add, _distinct(request.remove))
 
 
 @evaluate.register
-def _tag(request: TagRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _tag(request: TagRequest, state: CollectionState) -> Step:
     version = _live(request.version, state)
     for tag in (*request.add, *request.remove):
         names.check_tag(tag)
@@ -405,16 +267,17 @@ def _labels(kind: str, version: int, add: list[str], remove: list[str]) -> Step:
 
 
 @evaluate.register
-def _describe(request: DescribeRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _describe(request: DescribeRequest, state: CollectionState) -> Step:
     version = _live(request.version, state)
     if version.meta == request.meta:
         return Settled(Unchanged(version.version))
     fields = {"version": version.version, "meta": request.meta}
-    return Write(("describe", fields), Applied(version.version))
+    # Nothing names the value before this entry: who slept since it was written may have lost it.
+    return Write(("describe", fields), Applied(version.version), needs_content=True)
 
 
 @evaluate.register
-def _ttl(request: TtlRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
+def _ttl(request: TtlRequest, state: CollectionState) -> Step:
     version = _live(request.version, state)
     if version.ttl_seconds == request.seconds:
         return Settled(Unchanged(version.version))
@@ -423,65 +286,25 @@ def _ttl(request: TtlRequest, state: CollectionState, now: str) -> Step:  # noqa
 
 
 @evaluate.register
-def _delete(request: DeleteRequest, state: CollectionState, now: str) -> Step:
-    _check_exists(state)
-    version = state.versions.get(request.version)
-    if version is not None and not version.is_live:
-        # The same rm again, perhaps after a lost answer: what was wanted is so.
-        return Settled(Unchanged(version.version))
-    version = state.version(request.version)
-    text = f"{state.qualified_name}:v{version.version}"
-    if version.aliases and not request.force:
-        raise StateError(
-            f"{text} has the alias{'es' if len(version.aliases) > 1 else ''} "
-            f"{', '.join(version.aliases)}",
-            code="version-aliased",
-            hint=f"art rm {text} --force",
-        )
-    holders = [pin.holder for pin in version.pins if pin.until > now]
-    if holders and not request.force:
-        raise StateError(
-            f"{text} is pinned by {', '.join(holders)}",
-            code="version-pinned",
-            hint=f"art rm {text} --force",
-        )
-    return Write(("delete", {"version": version.version}), Applied(version.version))
-
-
-@evaluate.register
-def _restore(request: RestoreRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
-    _check_exists(state)
-    version = state.versions.get(request.version)
-    if version is None or version.is_live:
-        # Unknown numbers are refused in the words of every other look-up.
-        return Settled(Unchanged(state.version(request.version).version))
-    if version.deleted is not None and version.deleted.is_purged:
-        raise StateError(
-            f"{state.qualified_name}:v{version.version} was purged by {version.deleted.by}; "
-            "its content is gone for good",
-            code="version-purged",
-        )
-    fields = {"version": version.version}
-    return Write(("restore", fields), Applied(version.version), needs_content=True)
-
-
-@evaluate.register
-def _fence(request: FenceRequest, state: CollectionState, now: str) -> Step:  # noqa: ARG001
-    if any(fence.plan == request.plan for fence in state.fences):
+def _fence(request: FenceRequest, state: CollectionState) -> Step:
+    if any(fence.plan == request.plan and fence.n > request.after for fence in state.fences):
         return Settled(Unchanged(None))
     return Write(("fence", {"plan": request.plan}), Applied())
+
+
+evaluate.register(DeleteRequest)(keeping.delete)
+evaluate.register(PruneRequest)(keeping.prune)
+evaluate.register(RestoreRequest)(keeping.restore)
+evaluate.register(PurgeRequest)(keeping.purge)
+evaluate.register(PinRequest)(keeping.pin)
+evaluate.register(UnpinRequest)(keeping.unpin)
+evaluate.register(RetentionRequest)(keeping.retain)
+evaluate.register(ProtectRequest)(keeping.protect)
 
 
 def _creation(type_name: str, state: CollectionState) -> Body:
     names.check_type_name(type_name)
     return "create", {"project": state.project, "name": state.name, "type": type_name}
-
-
-def _check_exists(state: CollectionState) -> None:
-    if not state.exists:
-        raise NotFoundError(
-            f"there is no collection {state.qualified_name}", code="collection-not-found"
-        )
 
 
 def _check_type(wanted: str, state: CollectionState) -> None:
@@ -502,7 +325,7 @@ def _check_disjoint(add: tuple[str, ...], remove: tuple[str, ...]) -> None:
 
 
 def _live(number: int, state: CollectionState) -> VersionState:
-    _check_exists(state)
+    state.check_exists()
     return state.version(number)
 
 

@@ -7,16 +7,18 @@ stand in `fold.py`. Nothing here reads or writes anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 from artstore.catalog.format import NO_DIGEST, RawEntry, UnknownEntry
+from artstore.catalog.retention import Retention
 from artstore.errors import (
     DamagedDataError,
     InvalidInputError,
     NotFoundError,
+    StateError,
     UnsupportedFormatError,
 )
 from artstore.names import ArtifactName
@@ -185,6 +187,10 @@ class CollectionState:
     """How many of the numbers up to `highest` only damaged entries may have given."""
     has_damaged_tail: bool = False
     """Whether the newest entry is not what was written: nobody can tell what it changed."""
+    retention: Retention = field(default_factory=Retention)
+    """What `art prune` keeps."""
+    protected: frozenset[str] = frozenset()
+    """Aliases that stay where they are, and their versions with them, until this is lifted."""
 
     @property
     def exists(self) -> bool:
@@ -236,6 +242,37 @@ class CollectionState:
     def _damage_of_entry(self) -> LogWarning | None:
         return next((w for w in self.warnings if w.code == "log-entry-damaged"), None)
 
+    def check_exists(self) -> None:
+        """Refuse a log that no collection has begun. Raises NotFoundError."""
+        if not self.exists:
+            raise NotFoundError(
+                f"there is no collection {self.qualified_name}", code="collection-not-found"
+            )
+
+    def check_movable(self, aliases: Iterable[str], to: VersionState | None) -> None:
+        """
+        Refuse to take protected aliases from where they are.
+
+        Args:
+            to: the version that they are to be on; None for another one than now.
+        Raises:
+            StateError: `alias-protected`.
+        """
+        for alias in aliases:
+            where = self.aliases.get(alias)
+            if (
+                alias in self.protected
+                and where is not None
+                and (to is None or to.version != where)
+            ):
+                raise StateError(
+                    f"the alias {alias} of {self.qualified_name} is protected and on v{where}",
+                    code="alias-protected",
+                    hint=f"art protect {self.qualified_name} {alias} --remove",
+                    alias=alias,
+                    version=where,
+                )
+
     def check_readable(self) -> None:
         """
         Refuse what only a newer release can read.
@@ -270,6 +307,10 @@ class CollectionState:
                 hint="`art check` shows what is missing",
                 n=self.damage.n,
             )
+
+    def protected_aliases(self, version: VersionState) -> tuple[str, ...]:
+        """Those of the aliases of a version that are protected."""
+        return tuple(alias for alias in version.aliases if alias in self.protected)
 
     def find_push(self, push: str) -> VersionState | None:
         """The version that a push made, None if it made none (C5)."""

@@ -185,11 +185,16 @@ def _check_lines(
     )
 
 
-@click.command("du", cls=Command, examples=("art du", "art du mnist", "art du mnist:v3"))
+@click.command(
+    "du",
+    cls=Command,
+    examples=("art du", "art du mnist", "art du mnist:v3", "art du --reclaimable"),
+)
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_name)
+@click.option("--reclaimable", is_flag=True, help="Show what 'art gc' could free, and why.")
 @shared_options
 @click.pass_obj
-def du_command(session: Session, name: str | None) -> None:
+def du_command(session: Session, name: str | None, *, reclaimable: bool) -> None:
     """
     Show what an artifact takes, or the whole store.
 
@@ -197,10 +202,35 @@ def du_command(session: Session, name: str | None) -> None:
     Unique: the part of it that nothing else uses; shared: the part that something else uses. Of
     the whole store: what one version alone uses, and what several do.
     """
+    if reclaimable:
+        _print_reclaimable(session, name)
+        return
     if name is not None:
         session.name(name)
     report = session.open_store().usage(name)
     session.output.result(_usage_record(name, report), _usage_lines(report))
+
+
+def _print_reclaimable(session: Session, name: str | None) -> None:
+    from artstore.cli.collecting import plan_lines
+
+    store = session.open_store()
+    wanted = None if name is None else session.name(name)
+    report = store.collect_garbage(dry_run=True)
+    assert report.plan is not None
+    if wanted is not None:
+        project = wanted.project or store.project
+        mine = [
+            one
+            for one in report.plan.collections
+            if (one.project, one.name) == (project, wanted.name)
+        ]
+        size_bytes = sum(one.size_bytes for one in mine)
+        value = {"name": f"{project}/{wanted.name}", "reclaimable_bytes": size_bytes}
+        line = f"{project}/{wanted.name}  {format_bytes(size_bytes)} of deleted versions"
+        session.output.result(value, [line])
+        return
+    session.output.result(report.to_json(), plan_lines(report.plan))
 
 
 def _usage_record(name: str | None, report: UsageReport) -> dict[str, Any]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 import click
 
+from artstore.cli.collecting import purge_lines, read_length
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.session import Session
 from artstore.errors import ArtstoreError, InvalidInputError
 
 __all__ = ["alias_command", "restore_command", "rm_command", "tag_command"]
+
+_FORCED: Final = ("version-aliased", "version-pinned", "version-in-use")
+"""What --force overrules."""
 
 
 @click.command("alias", cls=Command)
@@ -66,31 +71,79 @@ def _change_labels(
 
 @click.command("rm", cls=Command)
 @click.argument("name", metavar="NAME:V", shell_complete=complete_name)
-@click.option("--force", is_flag=True, help="Delete it although aliases point to it.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Delete it although it has aliases, is pinned, or in use.",
+)
+@click.option(
+    "--purge",
+    "is_purge",
+    is_flag=True,
+    help="For good: no restore, and its bytes go with the next plan of 'art gc'.",
+)
+@click.option("--dry-run", is_flag=True, help="With --purge: show what would be done; do nothing.")
+@click.option(
+    "--grace",
+    metavar="TIME",
+    default="24h",
+    show_default=True,
+    callback=read_length,
+    help="With --purge: time until its bytes may go; at least 1h.",
+)
 @shared_options
 @click.pass_obj
-def rm_command(session: Session, *, name: str, force: bool) -> None:
+def rm_command(
+    session: Session, *, name: str, force: bool, is_purge: bool, dry_run: bool, grace: timedelta
+) -> None:
     """
     Delete one version; 'art restore' brings it back as long as its bytes are there.
 
-    Its number is never used again. A version that has aliases is refused without --force.
+    Its number is never used again. A version that has aliases, is pinned, or is used by a run that
+    goes on is refused without --force; one with a protected alias always.
+
+    With --purge, for what must really go: every pack that holds some of it is repacked. Shown are
+    other versions that hold the same content, the digests that stay in the log, and when the
+    bytes are gone. A version that is deleted already can be purged too, by its number.
     """
     parsed = session.name(name)
     if not parsed.is_exact:
         raise _needs_version(session, name, "rm deletes one version")
+    if dry_run and not is_purge:
+        raise InvalidInputError("--dry-run goes with --purge", code="usage-invalid")
+    if is_purge:
+        _purge(session, name, force=force, is_dry_run=dry_run, grace=grace)
+        return
     store = session.open_store()
     artifact = store.artifact(name)
     try:
         store.delete(artifact.qualified_name, force=force)
     except ArtstoreError as error:
-        if error.code == "version-aliased":
-            error.context["correction"] = session.corrected("--force")
-            error.hint = f"to delete it all the same: {error.context['correction']}"
+        _explain_force(session, error)
         raise
     short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
     value = _changed_record(artifact.project, artifact.collection.name, artifact.version)
     lines = [f"{short} deleted; 'art restore {short}' brings it back"]
     session.output.result(value, lines, names=[short])
+
+
+def _purge(session: Session, name: str, *, force: bool, is_dry_run: bool, grace: timedelta) -> None:
+    store = session.open_store()
+    parsed = session.name(name)
+    if parsed.version is None:
+        name = store.artifact(name).qualified_name
+    try:
+        report = store.purge(name, force=force, dry_run=is_dry_run, grace=grace)
+    except ArtstoreError as error:
+        _explain_force(session, error)
+        raise
+    session.output.result(report.to_json(), purge_lines(report, is_dry_run=is_dry_run))
+
+
+def _explain_force(session: Session, error: ArtstoreError) -> None:
+    if error.code in _FORCED:
+        error.context["correction"] = session.corrected("--force")
+        error.hint = f"to delete it all the same: {error.context['correction']}"
 
 
 @click.command("restore", cls=Command)
@@ -113,6 +166,9 @@ def restore_command(session: Session, name: str) -> None:
     short = session.short_name(artifact.project, artifact.collection.name, artifact.version)
     value = _changed_record(artifact.project, artifact.collection.name, artifact.version)
     session.output.result(value, [f"{short} restored"], names=[short])
+    rule = store.retention(f"{artifact.project}/{artifact.collection.name}")
+    if artifact.ttl is not None or not rule.is_empty:
+        session.output.note(f"the next prune may take it again: art pin {short} --until 30d")
 
 
 def _changed_record(project: str, name: str, version: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +11,17 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.output import count, format_bytes, format_known_bytes, printable, table
 from artstore.cli.session import Session
+from artstore.durations import duration_text
 from artstore.errors import NotFoundError
 from artstore.names import PLUMBING_TYPES, VIEW_TYPE
-from artstore.records import collection_record, entry_record, listed_version, version_name
+from artstore.records import (
+    collection_record,
+    entry_record,
+    listed_version,
+    pin_records,
+    retention_record,
+    version_name,
+)
 from artstore.settings import DEFAULT_ORIGIN
 
 if TYPE_CHECKING:
@@ -99,7 +107,7 @@ def _list_artifacts(session: Session, project: str, *, with_projects: bool, with
     value: dict[str, Any] = {
         "kind": "artifacts",
         "project": project,
-        "artifacts": [collection_record(info) for info in found],
+        "artifacts": [{**collection_record(info), **_rule_record(info)} for info in found],
     }
     if with_projects:
         value["projects"] = projects
@@ -120,7 +128,7 @@ def _artifact_lines(found: list[CollectionInfo], project: str) -> Iterator[str]:
     if not found:
         yield f"project {project} has no artifacts yet"
         return
-    heads = ("NAME", "TYPE", "LATEST", "VERSIONS", "SIZE", "ALIASES", "UPDATED")
+    heads = ("NAME", "TYPE", "LATEST", "VERSIONS", "SIZE", "ALIASES", "UPDATED", "KEEPS")
     rows = [
         (
             info.name,
@@ -130,10 +138,33 @@ def _artifact_lines(found: list[CollectionInfo], project: str) -> Iterator[str]:
             format_bytes(info.size_bytes),
             ",".join(info.aliases),
             info.updated,
+            _rule_text(info),
         )
         for info in found
     ]
-    yield from table(heads, rows, right="VERSIONS SIZE")
+    yield from table(*_without_empty_end(heads, rows), right="VERSIONS SIZE")
+
+
+def _rule_record(info: CollectionInfo) -> dict[str, Any]:
+    return {
+        "retention": retention_record(info.retention),
+        "protected_aliases": list(info.protected_aliases),
+    }
+
+
+def _rule_text(info: CollectionInfo) -> str:
+    parts = [] if info.retention.is_empty else [str(info.retention).removeprefix("keep ")]
+    parts += [f"protected {alias}" for alias in info.protected_aliases]
+    return ", ".join(parts)
+
+
+def _without_empty_end(
+    heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The last column is left out where nothing stands in it."""
+    if any(row[-1] for row in rows):
+        return heads, rows
+    return heads[:-1], [row[:-1] for row in rows]
 
 
 def _list_versions(
@@ -154,7 +185,13 @@ def _list_versions(
         "project": project,
         "name": name.name,
         "versions": [
-            {**listed_version(state, latest), "deleted": not state.is_live} for state in shown
+            {
+                **listed_version(state, latest),
+                "deleted": not state.is_live,
+                "ttl_seconds": state.ttl_seconds,
+                "pins": pin_records(state.pins),
+            }
+            for state in shown
         ],
     }
     session.output.result(
@@ -167,7 +204,7 @@ def _list_versions(
 
 
 def _version_lines(versions: list[dict[str, Any]]) -> Iterator[str]:
-    heads = ("VERSION", "FILES", "SIZE", "DIGEST", "ALIASES", "TAGS", "CREATED", "BY")
+    heads = ("VERSION", "FILES", "SIZE", "DIGEST", "ALIASES", "TAGS", "CREATED", "BY", "KEPT")
     rows = [
         (
             f"{record['version']}{' (deleted)' if record['deleted'] else ''}",
@@ -178,10 +215,18 @@ def _version_lines(versions: list[dict[str, Any]]) -> Iterator[str]:
             ",".join(record["tags"]),
             record["created_at"],
             record["created_by"],
+            _kept_text(record),
         )
         for record in versions
     ]
-    yield from table(heads, rows, right="FILES SIZE")
+    yield from table(*_without_empty_end(heads, rows), right="FILES SIZE")
+
+
+def _kept_text(record: dict[str, Any]) -> str:
+    ttl = record["ttl_seconds"]
+    parts = [] if ttl is None else [f"ttl {duration_text(ttl)}"]
+    parts += [f"pinned by {pin['holder']} until {pin['until']}" for pin in record["pins"]]
+    return ", ".join(parts)
 
 
 def _list_entries(session: Session, store: Store, what: str, prefix: str) -> None:

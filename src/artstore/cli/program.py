@@ -49,12 +49,17 @@ SECTIONS: Final[dict[str, dict[str, Listed]]] = {
     "Versions": {
         "alias": Listed("labels", "Give or take aliases of a version."),
         "tag": Listed("labels", "Give or take tags of a version."),
+        "pin": Listed("retention", "Keep a version until a date."),
+        "unpin": Listed("retention", "Take a pin of a version away."),
+        "protect": Listed("retention", "Keep aliases, and their versions, where they are."),
         "rm": Listed("labels", "Delete a version; its number is never used again."),
         "restore": Listed("labels", "Bring a deleted version back."),
     },
     "Care": {
         "verify": Listed("health", "Check every byte of a version, or of a checkout of it."),
         "check": Listed("health", "Check the whole store: logs, manifests, packs."),
+        "prune": Listed("retention", "Delete versions that no rule keeps, or past their ttl."),
+        "gc": Listed("collecting", "Free what no version needs; show what would go, and why."),
         "du": Listed("health", "Show what artifacts take: logical, stored, unique, shared."),
         "doctor": Listed("doctor", "Try what a store needs on the very place, and tell versions."),
         "sync": Listed("syncing", "Bring versions and runs from one store to another."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,8 +14,9 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.output import count, format_bytes, printable, table
 from artstore.cli.session import Session
+from artstore.durations import duration_text
 from artstore.errors import LimitExceededError, NotFoundError
-from artstore.records import history_record, version_record
+from artstore.records import history_record, pin_records, version_record
 
 if TYPE_CHECKING:
     from artstore.api import LoggedArtifact
@@ -35,7 +37,7 @@ def show_command(session: Session, name: str) -> None:
     session.name(name)
     artifact = session.open_store().artifact(name)
     session.output.result(
-        version_record(artifact),
+        {**version_record(artifact), **_kept_record(artifact)},
         _version_lines(artifact),
         names=[session.short_name(artifact.project, artifact.collection.name, artifact.version)],
     )
@@ -43,6 +45,7 @@ def show_command(session: Session, name: str) -> None:
 
 def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
     yield artifact.qualified_name
+    kept = _kept_record(artifact)
     facts = {
         "type": artifact.type,
         "digest": artifact.digest,
@@ -50,7 +53,10 @@ def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
         "created": artifact.created_at,
         "origin": _origin(artifact),
         "aliases": ", ".join(artifact.aliases),
+        "protected": ", ".join(artifact.protected_aliases),
         "tags": ", ".join(artifact.tags),
+        "ttl": "" if kept["ttl_seconds"] is None else duration_text(kept["ttl_seconds"]),
+        "pins": ", ".join(f"{pin['holder']} until {pin['until']}" for pin in kept["pins"]),
         "description": artifact.description or "",
         "message": artifact.message or "",
     }
@@ -60,6 +66,15 @@ def _version_lines(artifact: LoggedArtifact) -> Iterator[str]:
     for key, value in sorted((artifact.metadata or {}).items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         yield f"  {'metadata':<12} {printable(key)} = {printable(text)}"
+
+
+def _kept_record(artifact: LoggedArtifact) -> dict[str, Any]:
+    ttl = artifact.ttl
+    return {
+        "ttl_seconds": int(ttl.total_seconds()) if isinstance(ttl, timedelta) else None,
+        "pins": pin_records(artifact.pins),
+        "protected_aliases": artifact.protected_aliases,
+    }
 
 
 def _origin(artifact: LoggedArtifact) -> str:
@@ -89,7 +104,7 @@ def log_command(session: Session, name: str) -> None:
             record["time"],
             record["kind"],
             record["version"] or "",
-            _details(record["details"]),
+            (_retained if record["kind"] == "retention" else _details)(record["details"]),
             record["by"],
         )
         for record in records
@@ -110,7 +125,21 @@ def _details(details: Mapping[str, Any]) -> str:
         parts.append(format_bytes(details["size_bytes"]))
     for key, sign in (("aliases", "+"), ("tags", "+"), ("add", "+"), ("remove", "-")):
         parts += [f"{sign}{text}" for text in details.get(key) or ()]
+    if details.get("holder"):
+        parts.append(str(details["holder"]))
+    if details.get("until"):
+        parts.append(f"until {details['until']}")
+    if details.get("seconds") is not None:
+        parts.append(duration_text(details["seconds"]))
     return " ".join(parts)
+
+
+def _retained(details: Mapping[str, Any]) -> str:
+    """What an entry of the kind `retention` says."""
+    from artstore.catalog.retention import Retention
+
+    protected = details.get("protected") or ()
+    return f"{Retention.of(details)}" + (f"; protected {', '.join(protected)}" if protected else "")
 
 
 @click.command("cat", cls=Command)

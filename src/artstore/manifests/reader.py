@@ -93,6 +93,7 @@ class Manifest:
 
         Raises:
             DamagedDataError: `manifest-missing`, `manifest-damaged`.
+            NotFoundError: `content-swept`, as a reader of a store knows.
             LimitExceededError: `limit-exceeded`.
             UnsupportedFormatError: `format-unsupported`.
         Cost: one read; above 4 M entries a few ranges more, for the
@@ -102,12 +103,13 @@ class Manifest:
         try:
             data = read_at_most(storage, key, limits.ROOT_MAX_BYTES)
         except NotFoundError as error:
-            raise DamagedDataError(
+            missing = DamagedDataError(
                 f"the manifest {key} is missing from {storage.url}",
                 code="manifest-missing",
                 hint="run `art check` to see which versions it hits",
                 key=key,
-            ) from error
+            )
+            raise packs.explained(missing) from error
         if data is None:
             raise LimitExceededError(
                 f"{key} has more than {limits.ROOT_MAX_BYTES} bytes, which no manifest root has",
@@ -142,6 +144,10 @@ class Manifest:
     def segment_refs(self) -> list[ChunkRef]:
         """Where the segments lie; none when they travel inside the root."""
         return [part.ref for part in self._parts if part.ref is not None]
+
+    def inline_segments(self) -> tuple[bytes, ...]:
+        """The segments that travel inside the root."""
+        return self._root.inline
 
     def keep_segments(self, max_bytes: int) -> None:
         """Keep the first segments read from now on, up to `max_bytes`, for reading them again."""

@@ -33,6 +33,7 @@ from artstore.digest import DIGEST_BYTES, checksum64
 from artstore.errors import DamagedDataError, LimitExceededError
 
 __all__ = [
+    "FOOTER_RECORD_BYTES",
     "HEADER",
     "KIND_CHUNK_LIST",
     "KIND_FILE",
@@ -49,7 +50,8 @@ HEADER: Final = b"ARTPACK1"
 _END: Final = b"ARTPEND1"
 _TRAILER: Final = struct.Struct("<II8s8s")
 TRAILER_BYTES: Final = _TRAILER.size
-_RECORD_BYTES: Final = DIGEST_BYTES + 4 + 4 + 1 + 1
+FOOTER_RECORD_BYTES: Final = DIGEST_BYTES + 4 + 4 + 1 + 1
+"""What a chunk takes in the footer of its pack."""
 
 KIND_FILE: Final = 0
 KIND_CHUNK_LIST: Final = 1
@@ -116,10 +118,10 @@ def decode_trailer(trailer: bytes, *, key: str, pack_bytes: int) -> tuple[int, i
             code="limit-exceeded",
             key=key,
         )
-    if footer_bytes != count * _RECORD_BYTES or (
+    if footer_bytes != count * FOOTER_RECORD_BYTES or (
         footer_bytes + TRAILER_BYTES + len(HEADER) > pack_bytes
     ):
-        raise _damaged(key, f"{count * _RECORD_BYTES} footer bytes", f"{footer_bytes}")
+        raise _damaged(key, f"{count * FOOTER_RECORD_BYTES} footer bytes", f"{footer_bytes}")
     return footer_bytes, count, checksum
 
 
@@ -131,7 +133,7 @@ def decode_footer(body: bytes, count: int, checksum: bytes, *, key: str, pack_by
         DamagedDataError: `pack-damaged`.
         LimitExceededError: `limit-exceeded`.
     """
-    if len(body) != count * _RECORD_BYTES or checksum64(body) != checksum:
+    if len(body) != count * FOOTER_RECORD_BYTES or checksum64(body) != checksum:
         raise _damaged(key, "the footer's checksum", "another")
     split = count * DIGEST_BYTES
     stored = u32_values(body[split : split + 4 * count])

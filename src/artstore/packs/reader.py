@@ -5,15 +5,16 @@ Reading chunks out of packs in few, large requests.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from artstore import limits
 from artstore.chunks import codec
 from artstore.digest import DIGEST_BYTES, Buffer, digest_of
-from artstore.errors import DamagedDataError, NotFoundError
+from artstore.errors import ArtstoreError, DamagedDataError, NotFoundError
 from artstore.packs.format import TRAILER_BYTES, Footer, decode_footer, decode_trailer
 from artstore.packs.locator import ChunkRef, pack_key
+from artstore.packs.movedpacks import MOVED_HOPS_COUNT, MovedPacks, pack_missing
 from artstore.storage.protocol import Span, Storage
 
 __all__ = ["PackReader", "RangePlan", "plan_ranges"]
@@ -23,6 +24,12 @@ _BATCH_COUNT = 65_536
 """References read at once: chunks of one byte must not make 8 million of them."""
 _FOOTERS_CHUNK_COUNT = 1 << 20
 """Chunks of footers kept in memory, 100 MB at most; older footers are read again."""
+_ROUNDS_COUNT = MOVED_HOPS_COUNT + 2
+_ASKED_IN_TURN_COUNT = 3
+"""Packs that may turn out to be gone one after the other; of more, all are looked for at once."""
+
+
+OnMissing = Callable[[ArtstoreError], ArtstoreError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,48 +79,102 @@ def plan_ranges(
 
 
 class PackReader:
-    """Reads chunks. Safe for several threads."""
+    """
+    Reads chunks. Safe for several threads.
 
-    def __init__(self, storage: Storage) -> None:
+    Args:
+        on_missing: given the error for something that is not there, the error to raise
+            instead: it may know what became of it.
+    Attributes:
+        moved: what is known of packs that are gone.
+        footer_read_bytes: of all footers read so far.
+    """
+
+    def __init__(self, storage: Storage, *, on_missing: OnMissing | None = None) -> None:
         self._storage = storage
+        self._on_missing = on_missing
         self._footers: dict[bytes, Footer] = {}
         self._footers_count = 0
         self._lock = threading.Lock()
+        self.moved = MovedPacks(storage)
+        self.footer_read_bytes = 0
 
     def stored(self, refs: Sequence[ChunkRef]) -> list[Buffer]:
         """
         The stored form of n chunks in the order asked, not yet verified.
 
+        Chunks of packs that are gone are read from where repacking has moved them.
+
         Raises:
-            DamagedDataError: `pack-missing` or `range-missing`, naming the pack.
-        Cost: one read per coalesced range. Memory: all that is asked, at once, and
+            DamagedDataError: `pack-missing` or `range-missing`, naming the pack;
+                `moved-damaged`, naming the record.
+            NotFoundError: `content-swept`, gc has deleted it, as a reader of a store knows.
+        Cost: one read per coalesced range; for packs that turn out to be gone what
+            `MovedPacks` asks, once. Memory: all that is asked, at once, and
             as much again at most; one range more while it is taken apart.
         """
+        try:
+            return self._stored(refs)
+        except DamagedDataError as error:
+            if error.code != "pack-missing":
+                raise
+            raise self.explained(error) from error
+
+    def explained(self, error: ArtstoreError) -> ArtstoreError:
+        """The error to raise for something of a version that is not there."""
+        return error if self._on_missing is None else self._on_missing(error)
+
+    def _stored(self, refs: Sequence[ChunkRef]) -> list[Buffer]:
         answers: list[Buffer] = [b""] * len(refs)
+        missing: Sequence[int] = range(len(refs))
+        for _ in range(_ROUNDS_COUNT):
+            places = self.moved.places([refs[i] for i in missing])
+            left = self._read_into(answers, places, missing)
+            if not left:
+                return answers
+            missing = left
+        # Each round has found another pack gone: records lead to nothing but such.
+        raise pack_missing(self._storage, [refs[missing[0]].pack])
+
+    def _read_into(
+        self, answers: list[Buffer], refs: Sequence[ChunkRef], places: Sequence[int]
+    ) -> list[int]:
+        """Read chunk k of `refs` into place k of `places`; the places whose pack is gone."""
         plans = plan_ranges(refs)
-        requests = [
-            (pack_key(plan.pack), Span(plan.offset_bytes, plan.length_bytes)) for plan in plans
-        ]
-        replies = self._storage.read_many(requests)
-        for plan in plans:
+        gone: list[int] = []
+        while plans:
+            requests = [
+                (pack_key(plan.pack), Span(plan.offset_bytes, plan.length_bytes)) for plan in plans
+            ]
+            done = 0
+            replies = self._storage.read_many(requests)
             try:
-                view = memoryview(next(replies))
-            except NotFoundError as error:
-                raise DamagedDataError(
-                    f"the pack {pack_key(plan.pack)} is missing from {self._storage.url}",
-                    code="pack-missing",
-                    hint="run `art check` to see which versions it hits",
-                    key=pack_key(plan.pack),
-                ) from error
-            # A view keeps its whole range in memory. Of small labels between large
-            # images that would be the images: there the labels are copied out.
-            wanted = sum(refs[i].stored_bytes for i in plan.indexes)
-            is_sparse = 2 * wanted < plan.length_bytes
-            for i in plan.indexes:
-                begin = refs[i].offset_bytes - plan.offset_bytes
-                piece = view[begin : begin + refs[i].stored_bytes]
-                answers[i] = bytes(piece) if is_sparse else piece
-        return answers
+                for plan, reply in zip(plans, replies, strict=False):
+                    _take_apart(plan, reply, refs, answers, places)
+                    done += 1
+            except NotFoundError:
+                missed = plans[done].pack
+                self._note_gone(missed, plans[done + 1 :])
+                rest, plans = plans[done:], []
+                for plan in rest:
+                    # Asked once: another thread may come to know it between.
+                    if plan.pack == missed or self._is_gone(plan):
+                        gone += [places[i] for i in plan.indexes]
+                    else:
+                        plans.append(plan)
+            else:
+                break
+        return gone
+
+    def _note_gone(self, pack: bytes, others: Sequence[RangePlan]) -> None:
+        self.moved.note_gone([pack])
+        left = {plan.pack for plan in others if not self._is_gone(plan)}
+        if len(left) > _ASKED_IN_TURN_COUNT:
+            # Each one that is found gone costs another round of requests.
+            self.moved.look_among(left)
+
+    def _is_gone(self, plan: RangePlan) -> bool:
+        return self.moved.is_gone(plan.pack)
 
     def chunk(self, ref: ChunkRef) -> Buffer:
         """The plain bytes of one chunk, verified. Errors as `chunks`."""
@@ -133,17 +194,19 @@ class PackReader:
             for ref, stored in zip(batch, self.stored(batch), strict=True):
                 yield decode_ref(ref, stored)
 
-    def footer(self, pack: bytes) -> Footer:
+    def footer(self, pack: bytes, *, tail_bytes: int = _FIRST_TAIL_BYTES) -> Footer:
         """
         The list of chunks of a pack; also proof that the pack exists now.
 
+        Args:
+            tail_bytes: how much is read at first; more if the footer is longer.
         Raises:
             NotFoundError: `key-not-found`.
             DamagedDataError: `pack-damaged`.
         """
         known = self._footers.get(pack)
         if known is None:
-            known = self._read_footer(pack)
+            known = self._read_footer(pack, tail_bytes)
             self._keep_footer(pack, known)
         return known
 
@@ -157,17 +220,19 @@ class PackReader:
                 oldest = self._footers.pop(next(iter(self._footers)))
                 self._footers_count -= len(oldest.digests)
 
-    def _read_footer(self, pack: bytes) -> Footer:
+    def _read_footer(self, pack: bytes, first_bytes: int) -> Footer:
         key = pack_key(pack)
         size = self._storage.stat(key).size_bytes
-        tail_bytes = min(size, _FIRST_TAIL_BYTES)
+        tail_bytes = min(size, max(first_bytes, TRAILER_BYTES))
         tail = self._storage.read(key, Span(size - tail_bytes, tail_bytes))
         footer_bytes, count, checksum = decode_trailer(
             tail[-TRAILER_BYTES:], key=key, pack_bytes=size
         )
         if footer_bytes + TRAILER_BYTES > tail_bytes:
             whole = footer_bytes + TRAILER_BYTES
-            tail = self._storage.read(key, Span(size - whole, whole))
+            tail = self._storage.read(key, Span(size - whole, whole - tail_bytes)) + tail
+        with self._lock:
+            self.footer_read_bytes += len(tail)
         body = tail[-TRAILER_BYTES - footer_bytes : -TRAILER_BYTES]
         found = digest_of(body)
         if found != pack[:DIGEST_BYTES]:
@@ -179,6 +244,24 @@ class PackReader:
                 found=found.hex(),
             )
         return decode_footer(body, count, checksum, key=key, pack_bytes=size)
+
+
+def _take_apart(
+    plan: RangePlan,
+    reply: Buffer,
+    refs: Sequence[ChunkRef],
+    answers: list[Buffer],
+    places: Sequence[int],
+) -> None:
+    view = memoryview(reply)
+    # A view keeps its whole range in memory. Of small labels between large
+    # images that would be the images: there the labels are copied out.
+    wanted = sum(refs[i].stored_bytes for i in plan.indexes)
+    is_sparse = 2 * wanted < plan.length_bytes
+    for i in plan.indexes:
+        begin = refs[i].offset_bytes - plan.offset_bytes
+        piece = view[begin : begin + refs[i].stored_bytes]
+        answers[places[i]] = bytes(piece) if is_sparse else piece
 
 
 def decode_ref(ref: ChunkRef, stored: Buffer, *, verify: bool = True) -> Buffer:

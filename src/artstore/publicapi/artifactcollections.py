@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from artstore.errors import NotFoundError
+from artstore.catalog.retention import Retention
+from artstore.errors import NotFoundError, StateError
 from artstore.publicapi.listed import Listed
 from artstore.publicapi.unoffered import Unoffered
 
@@ -101,6 +102,25 @@ class ArtifactCollection(Unoffered):
         """When the newest version was made."""
         return self._info.updated
 
+    @property
+    def retention(self) -> Retention:
+        """
+        What is kept when it is pruned; an empty rule keeps all.
+
+        Setting it, to None for an empty one, writes it at once: one scan and one create.
+        """
+        return self._info.retention
+
+    @retention.setter
+    def retention(self, retention: Retention | None) -> None:
+        self._store.set_retention(self.qualified_name, retention)
+        self._info = self._info._replace(retention=retention or Retention())
+
+    @property
+    def protected_aliases(self) -> list[str]:
+        """Aliases, set or not, that stay where they are: `Store.protect`."""
+        return list(self._info.protected_aliases)
+
     def is_sequence(self) -> bool:
         """Whether versions are logged into it: always, a link makes a version here too."""
         return True
@@ -113,7 +133,21 @@ class ArtifactCollection(Unoffered):
     versions = artifacts
 
     def delete(self) -> None:
-        """Delete all of its versions, aliases or not. `Store.restore` takes each back."""
+        """
+        Delete all of its versions, aliases or not. `Store.restore` takes each back.
+
+        Raises:
+            StateError: `alias-protected`, before anything is deleted.
+        """
+        info = self._store.collection(self.qualified_name)
+        for alias in info.aliases:
+            if alias in info.protected_aliases:
+                raise StateError(
+                    f"{self.qualified_name} cannot be deleted: its alias {alias} is protected",
+                    code="alias-protected",
+                    hint=f"store.protect({self.qualified_name!r}, remove=[{alias!r}])",
+                    alias=alias,
+                )
         for version in self._store.versions(self.qualified_name):
             if version.is_live:
                 self._store.delete(f"{self.qualified_name}:v{version.version}", force=True)

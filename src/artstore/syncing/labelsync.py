@@ -90,7 +90,12 @@ class LabelSync:
             holder = target.aliases.get(alias)
             if holder == there.version:
                 continue
-            if holder is None or self._map.is_from_source(target, holder):
+            if holder is not None and alias in target.protected:
+                self._tally.warnings.append(
+                    f"the alias {alias} of {target.qualified_name} is protected and stays on "
+                    f"v{holder}; in {self._source.url} it is on v{version.version}"
+                )
+            elif holder is None or self._map.is_from_source(target, holder):
                 aliases.append(alias)
             else:
                 self._tally.warnings.append(

@@ -208,10 +208,9 @@ class VersionSync:
 
     def _link(self, key: VersionKey, state: CollectionState, version: VersionState) -> bool:
         """Publish a link as a link to the version that it was made from, if that is there."""
-        from artstore.catalog.fences import ContentUse
         from artstore.catalog.operations import PublishRequest
         from artstore.packs.locator import PUSH_ID_BYTES
-        from artstore.versions.linking import content_keys
+        from artstore.versions.linking import content_use
 
         assert self._target is not None
         assert version.source is not None
@@ -221,7 +220,6 @@ class VersionSync:
         if linked is None or not linked.is_live or linked.digest != version.digest:
             return False
         place = self._target.place
-        keys = content_keys(place, replace(linked, meta=None))
         aliases, tags = self._labels(version, place.catalog.state_or_none(*key.collection))
         request = PublishRequest(
             type=state.type or "",
@@ -233,7 +231,7 @@ class VersionSync:
             entry_count=linked.entry_count,
             aliases=aliases,
             tags=tags,
-            uses=ContentUse(relied=keys, unproven=keys),
+            uses=content_use(place, replace(linked, meta=None)),
             source=source,
             run=self._runs.name_of(version.run),
             inputs=tuple(map(self._mapped, version.inputs)),
@@ -264,6 +262,9 @@ class VersionSync:
             alias
             for alias in version.aliases
             if alias not in target.aliases
-            or self._map.is_from_source(target, target.aliases[alias])
+            or (
+                alias not in target.protected
+                and self._map.is_from_source(target, target.aliases[alias])
+            )
         )
         return aliases, version.tags

@@ -212,6 +212,15 @@ class ContentCache:
             except OSError as error:
                 raise cache_error(error, self.directory) from error
 
+    def forget(self, digests: Iterable[bytes]) -> int:
+        """Remove the files of these digests but those a checkout links to; how many there were."""
+        wanted = {_name(digest, executable=one) for digest in digests for one in (False, True)}
+        found = [file for file in self._scan() if file.name in wanted and not self._is_linked(file)]
+        for file in found:
+            with suppress(FileNotFoundError):
+                self._remove(file.name)
+        return len(found)
+
     def stats(self) -> CacheStats:
         """
         What lies in the cache now.

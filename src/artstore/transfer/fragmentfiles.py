@@ -67,7 +67,7 @@ class FragmentFiles:
                 if not self._is_known(file, fragment.digest):
                     self._verify(file, fragment)
             except FileNotFoundError as error:
-                raise _missing(fragment) from error
+                raise self._place.packs.explained(_missing(fragment)) from error
             return file
         cache = self._place.content_cache
         found = cache.find(fragment.digest)
@@ -75,7 +75,7 @@ class FragmentFiles:
             try:
                 data = storage.read(fragment.key)
             except NotFoundError as error:
-                raise _missing(fragment) from error
+                raise self._place.packs.explained(_missing(fragment)) from error
             _check(fragment, data)
             found = cache.add(fragment.digest, [data])
         return found

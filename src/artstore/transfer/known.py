@@ -197,6 +197,9 @@ class KnownChunks:
         return None
 
     def _may_use(self, pack: bytes) -> bool:
+        # Of a pack that was missed a footer may be at hand still, and with it what was not moved.
+        if self._packs.moved.is_gone(pack):
+            return False
         return not self._condemned or pack_key(pack) not in self._condemned
 
     def _places_of_pack(self, pack: bytes) -> dict[bytes, bytes]:

@@ -19,7 +19,9 @@ from artstore.transfer.concurrency import concurrency_for
 from artstore.transfer.statcache import StatCache
 
 if TYPE_CHECKING:
+    from artstore.catalog.runs.index import RunIndex
     from artstore.catalog.versionindex import KnownVersion, VersionIndex
+    from artstore.errors import ArtstoreError
     from artstore.manifests.reader import Manifest
     from artstore.packs.reader import PackReader
     from artstore.transfer.contentcache import ContentCache
@@ -61,7 +63,12 @@ class StorePlace:
         """Reads chunks."""
         from artstore.packs.reader import PackReader
 
-        return PackReader(self.storage)
+        return PackReader(self.storage, on_missing=self._taken)
+
+    def _taken(self, error: ArtstoreError) -> ArtstoreError:
+        from artstore.catalog.taken import taken_error
+
+        return taken_error(self.catalog, error)
 
     @LazyValue
     def version_index(self) -> VersionIndex:
@@ -73,6 +80,15 @@ class StorePlace:
         file = None if url.startswith("memory:") else VersionIndex.file_in(self.cache_directory)
         near = is_guarded_here(url)
         return VersionIndex(self.catalog, self.store_id, file, is_near=near)
+
+    @LazyValue
+    def run_index(self) -> RunIndex:
+        """What this machine knows of the runs of the store."""
+        from artstore.catalog.runs.index import RunIndex
+
+        is_kept = not self.storage.url.startswith("memory:")
+        file = RunIndex.file_in(self.cache_directory) if is_kept else None
+        return RunIndex(self.storage, self.store_id, file, self.catalog.author)
 
     @LazyValue
     def index_cache(self) -> Storage | None:
@@ -145,5 +161,7 @@ class StorePlace:
         kept = {key: value for key, value in header.items() if value}
         data = encode_root(Root(kept))
         key = root_key(digest_of(data), clock.random_bytes(PUSH_ID_BYTES))
+        _, start = self.catalog.begin_push(project, name)
         self.storage.create(key, data)
-        return self.catalog.commit(project, name, DescribeRequest(version, key)).state
+        request = DescribeRequest(version, key)
+        return self.catalog.commit(project, name, request, start=start).state

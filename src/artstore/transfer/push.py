@@ -100,6 +100,8 @@ class _Push:
             digest = self._walked.digest_if_known()
         if newest is not None and digest is not None and _is_same(state, newest, digest.hex()):
             return self._unchanged(state, newest)
+        # Refused before anything is sent; the commit looks again.
+        state.check_movable(spec.aliases, newest if digest is None else None)
         # Imported only when there is something to send: 40 ms that an unchanged push saves.
         from artstore.catalog.fences import PushStart
         from artstore.transfer.sending import Sending

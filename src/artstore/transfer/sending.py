@@ -29,6 +29,7 @@ from artstore.manifests.writer import ManifestWriter
 from artstore.packs.builder import PackStream
 from artstore.packs.index import IndexView, encode_index, index_key, merge_index
 from artstore.packs.locator import PUSH_ID_BYTES, ChunkRef, pack_key
+from artstore.packs.needed import NeededChunks
 from artstore.packs.openindex import open_index, remember_segment
 from artstore.transfer.copying import CopiedItem, CopiedRead, CopiedStream
 from artstore.transfer.ingest import FreshChunk, Ingested, chunk_whole
@@ -91,9 +92,9 @@ class Sending:
         )
         self._cursor = ParentCursor(parent)
         self._index: IndexView | None = None
-        self._relied_packs: set[bytes] = set()
-        self._linked_packs: set[bytes] = set()
-        self._kept_packs: set[bytes] = set()
+        self._relied = NeededChunks()
+        self._linked = NeededChunks()
+        self._kept = NeededChunks()
         self._noted = NotedFiles(spec.sources)
         self._inputs = NamedInputs()
         self._tables = TableSending(
@@ -238,14 +239,14 @@ class Sending:
         """Note where the bytes are of an entry that another version has."""
         if entry.kind == LINK or "store" in entry.extra:
             # Whose version it was is not looked at again: each pack is proven to be there.
-            packs = self._linked_packs
+            needed = self._linked
         elif self._spec.kept is not None and self._spec.kept.state is None:
             # Of the newest version, which still is the newest, hence live, at the commit.
             return
         else:
-            packs = self._kept_packs
-        packs.update(ref.pack for ref in entry.chunks)
-        packs.update(ref.pack for ref in self._known.below(entry))
+            needed = self._kept
+        needed.update(entry.chunks)
+        needed.update(self._known.below(entry))
 
     def _list_table(self, item: TableItem) -> int:
         """Store and list a table; the bytes of its fragments."""
@@ -311,11 +312,10 @@ class Sending:
         self.size_bytes += entry.size_bytes
         if entry.kind == TABLE:
             self._tables.rely_on(entry)
-        for ref in entry.chunks:
-            self._relied_packs.add(ref.pack)
+        self._relied.update(entry.chunks)
         if entry.level:
             # The chunks below the lists, too: a pack of lists may outlive theirs.
-            self._relied_packs.update(ref.pack for ref in self._known.below(entry))
+            self._relied.update(self._known.below(entry))
         self._list(entry)
 
     def _list_whole(self, done: WholeRead) -> None:
@@ -354,7 +354,7 @@ class Sending:
             return self._data.add(chunk.digest, chunk.codec, chunk.stored, chunk.plain_bytes)
         ref = self._known.find(chunk.digest)
         assert ref is not None, "a chunk was known and is no more"
-        self._relied_packs.add(ref.pack)
+        self._relied.add(ref)
         return ref
 
     # writing ---------------------------------------------------------------------
@@ -411,7 +411,10 @@ class Sending:
     def uses(self) -> ContentUse:
         """What this push made and what it relies on, for the check against gc."""
         hinted = self._known.hinted_packs
-        relied = self._relied_packs | {ref.pack for ref in self.manifest.relied}
+        chunks = NeededChunks(self.manifest.relied)
+        for needed in (self._relied, self._linked, self._kept):
+            chunks.merge(needed)
+        relied = self._relied.keys() | {ref.pack for ref in self.manifest.relied}
         unproven = frozenset(pack_key(pack) for pack in relied & hinted)
         from_versions: dict[int, frozenset[str]] = {}
         if self.newest is not None:
@@ -422,19 +425,18 @@ class Sending:
         if self.newest is not None and tables.parent_keys:
             number = self.newest.version
             from_versions[number] = from_versions[number] | tables.parent_keys
-        kept = frozenset(map(pack_key, self._kept_packs)) | tables.kept_keys
+        kept = frozenset(map(pack_key, self._kept)) | tables.kept_keys
         if self._kept_from is not None:
             number = self._kept_from.version
             from_versions[number] = from_versions.get(number, frozenset()) | kept
             kept = frozenset()
-        elsewhere = (
-            unproven | kept | tables.other_keys | {pack_key(pack) for pack in self._linked_packs}
-        )
+        elsewhere = unproven | kept | tables.other_keys | set(map(pack_key, self._linked))
         return ContentUse(
             own=frozenset(self._uploads.keys),
             from_versions=from_versions,
             relied=elsewhere,
             unproven=elsewhere,
+            chunks=chunks,
         )
 
     def earlier_pushes(self, digest: str) -> frozenset[str]:

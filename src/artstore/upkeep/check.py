@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from artstore import clock
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.fences import UPKEEP_PREFIX, UpkeepLog
 from artstore.catalog.format import (
     UPKEEP_KINDS,
     VoidEntry,
@@ -23,12 +23,15 @@ from artstore.catalog.identity import IDENTITY_KEY, read_identity
 from artstore.catalog.log import read_all
 from artstore.catalog.rollups import damaged_rollups
 from artstore.catalog.state import CollectionState, VersionState
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX, UpkeepLog
 from artstore.digest import digest_of
 from artstore.errors import ArtstoreError
 from artstore.manifests.reader import Manifest
 from artstore.packs.format import HEADER, Footer
 from artstore.packs.index import INDEX_PREFIX, decode_index
 from artstore.packs.locator import ChunkRef, pack_id_of_key, pack_key
+from artstore.packs.moved import MOVED_PREFIX, MovedRecord, parse_moved_key
+from artstore.packs.movedpacks import read_moved
 from artstore.packs.reader import PackReader, batches, decode_ref
 from artstore.storage.protocol import KeyInfo, Span, Storage
 from artstore.upkeep.survey import (
@@ -94,6 +97,7 @@ def check_store(
     check = _Check(storage, catalog, on_checked)
     check.identity()
     check.packs(read_data)
+    check.moved()
     check.fragments(read_data)
     check.manifests()
     check.index()
@@ -119,6 +123,7 @@ class _Check:
         self._hit: dict[str, dict[str, None]] = defaultdict(dict)
         self._bad_chunks: dict[tuple[bytes, int], str] = {}
         self._bad_packs: set[bytes] = set()
+        self._packs: set[bytes] = set()
         self._fragment_sizes: dict[str, int] = {}
         self.collection_count = self.version_count = self.pack_count = self.read_bytes = 0
 
@@ -139,6 +144,7 @@ class _Check:
             self.pack_count += 1
             try:
                 pack = pack_id_of_key(info.key)
+                self._packs.add(pack)
                 footer = self._reader.footer(pack)
             except ArtstoreError as error:
                 self._found(info.key, error.message)
@@ -163,6 +169,54 @@ class _Check:
                 except ArtstoreError as error:
                     self._bad_chunks[pack, ref.ordinal] = error.message
                     self._found(info.key, error.message)
+
+    # moved records -------------------------------------------------------------------
+
+    def moved(self) -> None:
+        keys = []
+        for info in self._storage.scan(MOVED_PREFIX):
+            try:
+                parse_moved_key(info.key)
+                keys.append(info.key)
+            except ArtstoreError as error:
+                self._found(info.key, error.message)
+        self._reader.moved.adopt(keys, self._packs.__contains__)
+        for key, record in read_moved(self._storage, keys):
+            message = record.message if isinstance(record, ArtstoreError) else self._misled(record)
+            if message is not None:
+                self._found(key, message)
+
+    def _misled(self, record: MovedRecord) -> str | None:
+        """Why a record does not say what is; one whose packs are gone is garbage, no more."""
+        rows: dict[bytes, list[int]] = {}
+        for pack in self._packs.intersection(record.targets):
+            with suppress(ArtstoreError):
+                rows[pack] = self._reader.footer(pack).offsets_bytes()
+        for ordinal, place in record.moves():
+            offsets = rows.get(place.pack)
+            if offsets is not None and place.offset_bytes not in offsets[place.ordinal :][:1]:
+                return f"chunk {ordinal} is not where it says in {pack_key(place.pack)}"
+        return None
+
+    def _moved_place(self, hit: str, ref: ChunkRef) -> ChunkRef | None:
+        """Where a chunk of a pack that is gone lies now; None, and it is told, if nowhere."""
+        start = (ref.pack, ref.ordinal)
+        followed = self._reader.moved.follow([start], self._packs.__contains__)
+        if start in followed.found:
+            place = followed.found[start]
+            return ref._replace(**place._asdict())
+        error = followed.failures.get(start)
+        if error is not None:
+            self._found(str(error.context["key"]), error.message, hit)
+            return None
+        *before, last = map(pack_key, followed.tried[start])
+        if before:
+            self._found(last, f"it is missing; it has chunks that were in {before[0]}", hit)
+        else:
+            self._found(
+                last, f"it is missing, and no record tells where chunk {ref.ordinal} is", hit
+            )
+        return None
 
     # fragments of tables -------------------------------------------------------------
 
@@ -297,6 +351,12 @@ class _Check:
                 self._found(version.root, f"its {field} is {found}, the log says {stated}", name)
 
     def _check_ref(self, version: str, ref: ChunkRef, path: str | None) -> None:
+        if self._reader.moved.is_gone(ref.pack):
+            hit = version if path is None else f"{version} {path}"
+            place = self._moved_place(hit, ref)
+            if place is None:
+                return
+            ref = place
         key = pack_key(ref.pack)
         if key in self._messages and ref.pack not in self._bad_packs:
             bad = self._bad_chunks.get((ref.pack, ref.ordinal))

@@ -21,7 +21,8 @@ when all that can be had is in hand. Four rules keep it safe:
   comes an hour after its plan at the earliest, logs are read again when the last
   look at them is older than ten minutes.
 
-What is derived (index, rollups) is not restored but removed: it may be missing.
+What is derived (index, rollups) is not restored but removed: it may be missing. So is
+a damaged moved record that nothing needs.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from artstore.errors import (
 from artstore.manifests.reader import Manifest, root_digest_of_key
 from artstore.packs.index import INDEX_PREFIX
 from artstore.packs.locator import pack_id_of_key
+from artstore.packs.moved import MOVED_PREFIX, moved_prefix
 from artstore.packs.reader import PackReader
 from artstore.storage.local import LocalStorage
 from artstore.storage.protocol import Storage
@@ -64,6 +66,7 @@ from artstore.upkeep.repair_fragments import (
     note_uses,
 )
 from artstore.upkeep.repair_identity import find_identity
+from artstore.upkeep.repair_moved import find_record, find_records
 from artstore.upkeep.repair_packs import (
     PACK_READ_MAX_BYTES,
     PackMaterial,
@@ -370,9 +373,15 @@ class _Repair:
                 self._mend_root(key, needs, roots)
             misplaced = self._misplaced(packs)
             for pack, key in packs.items():
+                if needs.uses[pack].refs and self._take_records(pack):
+                    # Where its chunks were moved to is known again, and looked at next.
+                    self._inside.pop(key, None)
+                    continue
                 self._mend_pack(key, needs.uses[pack], misplaced.get(pack[:DIGEST_BYTES]))
             self._mend_fragments(needs.fragments)
         for key in open_:
+            if key.startswith(MOVED_PREFIX):
+                self._mend_record(key, is_needed=bool(problems[key].versions))
             if key.startswith(INDEX_PREFIX) or self._is_removable_rollup(key):
                 self._overlay.hide(key)
                 self._plan[key] = Repaired(key, REMOVED, ())
@@ -387,6 +396,8 @@ class _Repair:
     def _look(self, packs: Iterable[bytes] = (), fragments: Iterable[str] = ()) -> _Needs:
         needs = _Needs(packs, fragments)
         catalog, reader = self._catalog(self._overlay), PackReader(self._overlay)
+        if needs.uses:
+            reader.moved.survey()
         for project, name in all_collections(catalog):
             state = state_in_store(catalog, project, name)
             if state.redirect is not None:
@@ -427,6 +438,27 @@ class _Repair:
                     self._take_content(key, data, (store.label,), {key})
                     return
         self._reasons[key] = "no source has it"
+
+    def _take_records(self, pack: bytes) -> bool:
+        """Whether a copy tells where chunks of a lost pack were moved, and this store does not."""
+        there = {info.key for info in self._overlay.scan(moved_prefix(pack))}
+        taken = False
+        for key, data, source in find_records(pack, self._stores):
+            if key not in there and key not in self._plan:
+                self.take(key, data, (source,))
+                taken = True
+        return taken
+
+    def _mend_record(self, key: str, *, is_needed: bool) -> None:
+        found = find_record(key, (_JOURNAL, self._journal), self._stores)
+        if found is not None:
+            self._reasons.pop(key, None)
+            self.take(key, found[0], (found[1],))
+        elif is_needed:
+            self._reasons[key] = "no source has it"
+        else:
+            self._overlay.hide(key)
+            self._plan[key] = Repaired(key, REMOVED, ())
 
     def _misplaced(self, packs: Mapping[bytes, str]) -> dict[bytes, str]:
         """By the digest of their footers: packs that lie under the keys of others."""
@@ -498,6 +530,7 @@ class _Repair:
         entries = {key for log in self._logs.values() for key in log.entry_keys()}
         order = (
             "packs/",
+            MOVED_PREFIX,
             FRAGMENTS_PREFIX,
             "manifests/",
             IDENTITY_KEY,

@@ -165,9 +165,13 @@ class _UseFinder:
                 self._walk(below, level - 1, here)
 
     def _note(self, ref: ChunkRef, kind: int, part: FilePart | None) -> None:
-        use = self._uses.get(ref.pack)
-        if use is None:
-            return
+        # A chunk that was moved is needed wherever it was put.
+        for place in self._reader.moved.trail(ref):
+            use = self._uses.get(place.pack)
+            if use is not None:
+                self._note_use(use, place, kind, part)
+
+    def _note_use(self, use: PackUse, ref: ChunkRef, kind: int, part: FilePart | None) -> None:
         use.refs.setdefault(ref.ordinal, (ref, kind))
         use.roots.add(self._root)
         project, name, version = self._name

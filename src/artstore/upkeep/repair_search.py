@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from artstore import limits, names
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.fold import Fold
 from artstore.catalog.format import NO_DIGEST, RawEntry, entry_key
 from artstore.catalog.log import read_all
 from artstore.catalog.replica import Replica
 from artstore.catalog.rollups import read_rolled
 from artstore.catalog.state import CollectionState
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.errors import InvalidInputError
 from artstore.storage.protocol import Storage
 from artstore.upkeep.repair_logs import Candidate, MendedEntry, link_of, mend_log

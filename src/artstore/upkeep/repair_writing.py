@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from artstore import clock
 from artstore.catalog import log
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.format import (
     COLLECTION_KINDS,
     UPKEEP_KINDS,
@@ -19,6 +18,7 @@ from artstore.catalog.format import (
     entry_key,
     parse_entry_key,
 )
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.errors import (
     AlreadyExistsError,
     ConflictError,

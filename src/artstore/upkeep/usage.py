@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.state import CollectionState, VersionState
+from artstore.errors import DamagedDataError
 from artstore.manifests.reader import Manifest
-from artstore.packs.reader import PackReader
+from artstore.packs.locator import ChunkRef
+from artstore.packs.reader import PackReader, batches
 from artstore.storage.protocol import Storage
 from artstore.upkeep.survey import all_collections, version_fragments, version_refs
 
@@ -48,6 +50,8 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
     Cost: reads all manifests; one byte of memory a chunk.
     """
     packs = PackReader(storage)
+    # A chunk that was moved lies where other versions, later ones, may name it.
+    packs.moved.survey()
     marks: dict[bytes, bytearray] = {}
     sizes: dict[bytes, dict[int, int]] = {}
     logical = roots = 0
@@ -62,7 +66,7 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
             if meant:
                 logical += version.size_bytes
                 roots += storage.stat(version.root).size_bytes
-            for (place, ordinal), stored_bytes in _parts(manifest, packs):
+            for (place, ordinal), stored_bytes in _parts(manifest, packs, is_moved=True):
                 _mark(marks, sizes, place, ordinal, stored_bytes, meant=meant)
     once = again = 0
     for pack, column in marks.items():
@@ -100,16 +104,32 @@ def measure_new(
     return parts + storage.stat(version.root).size_bytes
 
 
-def _parts(manifest: Manifest, packs: PackReader) -> Iterator[tuple[tuple[bytes, int], int]]:
-    """What a version needs, each once: (pack, ordinal) or (fragment, 0), and its bytes."""
+def _parts(
+    manifest: Manifest, packs: PackReader, *, is_moved: bool = False
+) -> Iterator[tuple[tuple[bytes, int], int]]:
+    """
+    What a version needs, each once: (pack, ordinal) or (fragment, 0), and its bytes.
+
+    Args:
+        is_moved: say of chunks where they lie now, not where they were stored at first.
+    """
     seen: set[tuple[bytes, int]] = set()
-    for _, ref in version_refs(manifest, packs):
-        if (ref.pack, ref.ordinal) not in seen:
-            seen.add((ref.pack, ref.ordinal))
-            yield (ref.pack, ref.ordinal), ref.stored_bytes
+    for batch in batches(ref for _, ref in version_refs(manifest, packs)):
+        for ref in _places(packs, batch) if is_moved else batch:
+            if (ref.pack, ref.ordinal) not in seen:
+                seen.add((ref.pack, ref.ordinal))
+                yield (ref.pack, ref.ordinal), ref.stored_bytes
     fragments = {one.key: one for _, one in version_fragments(manifest, packs)}
     for key, fragment in fragments.items():
         yield (key.encode(), 0), fragment.size_bytes
+
+
+def _places(packs: PackReader, refs: list[ChunkRef]) -> list[ChunkRef]:
+    try:
+        return packs.moved.places(refs)
+    except DamagedDataError:
+        # What is lost takes no place, but what is not counts all the same: `check` tells.
+        return refs
 
 
 def _mark(

@@ -27,7 +27,7 @@ class ArtifactTTL(Enum):
     """What else than a length of time a ttl may be."""
 
     INHERIT = 0
-    """What holds for all artifacts; as nothing holds for all yet, the same as None."""
+    """What holds for the collection: its retention. No ttl of its own, the same as None."""
 
 
 class Labels:

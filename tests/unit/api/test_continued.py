@@ -9,8 +9,8 @@ import pytest
 
 import artstore as art
 from artstore import limits
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.operations import FenceRequest
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.packs.locator import pack_key
 from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage

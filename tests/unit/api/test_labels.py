@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import artstore as art
-from artstore.catalog.fences import UPKEEP_PREFIX
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.packs.locator import pack_key
 from artstore.storage.memory import MemoryStorage
 from tests.trees import open_at, push

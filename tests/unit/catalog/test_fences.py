@@ -19,9 +19,14 @@ from artstore.catalog.operations import (
     Unchanged,
 )
 from artstore.errors import ConflictError, DamagedDataError, UnsupportedFormatError
+from artstore.packs.locator import pack_key
+from artstore.packs.movedpacks import pack_missing
+from artstore.packs.needed import NeededChunks
 from artstore.storage.memory import MemoryStorage
-from artstore.storage.meter import MeteredStorage
+from artstore.storage.meter import MeteredStorage, Request
 from tests.unit.catalog.logs import LogWriter, catalog_of, publish, resealed
+from tests.unit.packs.making import Push, noise
+from tests.unit.packs.moving import move
 
 OLD = "packs/00/old"
 NEW = "packs/00/new"
@@ -290,18 +295,143 @@ def test_aliases_and_unchanged_pushes_need_no_content(store: Store) -> None:
     assert store.catalog.commit("p", "c", AliasRequest(0, add=("x",))).n == 3
 
 
+# --- Packs that were moved ----------------------------------------------------------------
+
+
+class Moved:
+    """A pack with two chunks, of which the first was moved to another pack."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.refs = Push(store.storage).closed(noise(100, "a"), noise(100, "b"))
+        self.target, self.record = move(store.storage, self.refs[:1])
+        self.key, self.target_key = pack_key(self.refs[0].pack), pack_key(self.target)
+
+    def sweep(self) -> None:
+        """Condemn the pack, fence, delete it."""
+        k = self.store.plan(self.key)
+        self.store.fence(k)
+        self.store.finish(k, self.key)
+
+    def relies(self, *chunks: int) -> ContentUse:
+        keys = frozenset([self.key])
+        needed = NeededChunks(self.refs[i] for i in chunks)
+        return ContentUse(relied=keys, unproven=keys, chunks=needed)
+
+
+@pytest.fixture
+def moved(store: Store) -> Moved:
+    return Moved(store)
+
+
+def test_a_pack_that_is_gone_is_there_for_chunks_that_were_moved(moved: Moved) -> None:
+    moved.sweep()
+    for start in (None, moved.store.catalog.begin_push("p", "c", with_upkeep=True)[1]):
+        committed = push(catalog_of(moved.store.storage), start, moved.relies(0), i=7 + bool(start))
+        assert committed.n > 2
+
+
+def test_a_pack_that_is_gone_is_gone_for_a_chunk_that_was_not_moved(moved: Moved) -> None:
+    moved.sweep()
+    for chunks in ((1,), (0, 1)):
+        _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+        for begun in (None, start):
+            use = moved.relies(*chunks)
+            error = refused(lambda begun=begun, use=use: push(moved.store.catalog, begun, use))
+            assert (error.code, error.context["keys"]) == ("content-vanished", [moved.key])
+
+
+def test_whoever_does_not_say_which_chunks_takes_the_pack_for_gone(moved: Moved) -> None:
+    moved.sweep()
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    use = relies(moved.key, unproven=True)
+    assert refused(lambda: push(moved.store.catalog, start, use)).code == "content-vanished"
+
+
+def test_a_record_whose_target_is_gone_proves_nothing(moved: Moved) -> None:
+    moved.sweep()
+    moved.store.storage.delete([moved.target_key])
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    error = refused(lambda: push(moved.store.catalog, start, moved.relies(0)))
+    assert error.code == "content-vanished"
+
+
+def test_a_damaged_record_stops_the_push(moved: Moved) -> None:
+    moved.sweep()
+    moved.store.storage.delete([moved.record])
+    moved.store.storage.create(moved.record, b"nonsense")
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    with pytest.raises(DamagedDataError, match=moved.record):
+        push(moved.store.catalog, start, moved.relies(0))
+
+
+def test_a_pack_that_is_about_to_go_may_be_relied_on_for_what_stays(moved: Moved) -> None:
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    moved.store.fence(moved.store.plan(moved.key))
+    error = refused(lambda: push(moved.store.catalog, start, moved.relies(1)))
+    assert error.code == "content-condemned"
+    assert push(moved.store.catalog, start, moved.relies(0)).n == 3
+
+
+def test_not_if_the_plan_takes_the_new_place_as_well(moved: Moved) -> None:
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    moved.store.fence(moved.store.plan(moved.key, moved.target_key))
+    error = refused(lambda: push(moved.store.catalog, start, moved.relies(0)))
+    assert error.code == "content-condemned"
+
+
+def test_a_pack_that_is_long_gone_is_condemned_with_what_it_moved_to(moved: Moved) -> None:
+    moved.sweep()
+    _, start = moved.store.catalog.begin_push("p", "c", with_upkeep=True)
+    # D6 of the collector: by its old key, whoever names the old place is told.
+    moved.store.fence(moved.store.plan(moved.key, moved.target_key))
+    use = ContentUse(relied=frozenset([moved.key]), chunks=NeededChunks(moved.refs[:1]))
+    assert refused(lambda: push(moved.store.catalog, start, use)).code == "content-condemned"
+
+
+def test_packs_that_are_there_are_not_looked_for_among_records(moved: Moved) -> None:
+    metered = MeteredStorage(moved.store.storage)
+    catalog = catalog_of(metered)
+    _, start = catalog.begin_push("p", "c", with_upkeep=True)
+    push(catalog, start, moved.relies(0, 1))
+    assert metered.requests()[Request("LIST", "moved")] == 0
+
+
+@pytest.mark.parametrize(("chunks", "code"), [((0,), None), ((0, 1), "content-vanished")])
+def test_restore_is_exact_by_chunk(moved: Moved, chunks: tuple[int, ...], code: str | None) -> None:
+    catalog = moved.store.catalog
+    catalog.commit("p", "c", DeleteRequest(0))
+    moved.sweep()
+    request = RestoreRequest(0, lambda _: moved.relies(*chunks))
+    if code is None:
+        assert catalog.commit("p", "c", request).n == 4
+    else:
+        assert refused(lambda: catalog.commit("p", "c", request)).code == code
+
+
+def test_what_cannot_be_listed_because_it_is_gone_is_not_restored(store: Store) -> None:
+    store.catalog.commit("p", "c", DeleteRequest(0))
+    store.fence(store.plan(OLD))
+
+    def content(_: Any) -> ContentUse:
+        raise pack_missing(store.storage, [bytes(40)])
+
+    error = refused(lambda: store.catalog.commit("p", "c", RestoreRequest(0, content)))
+    assert (error.code, error.context["keys"]) == ("content-vanished", [pack_key(bytes(40))])
+
+
 # --- Restore ----------------------------------------------------------------------------
 
 
 def restore(store: Store, *keys: str) -> Committed:
-    return store.catalog.commit("p", "c", RestoreRequest(0, lambda _: frozenset(keys)))
+    return store.catalog.commit("p", "c", RestoreRequest(0, lambda _: relies(*keys)))
 
 
 def test_without_a_fence_since_the_tombstone_restore_looks_at_nothing(store: Store) -> None:
     store.fence(store.plan(OLD))
     store.catalog.commit("p", "c", DeleteRequest(0))
 
-    def never(_: Any) -> frozenset[str]:
+    def never(_: Any) -> ContentUse:
         raise AssertionError("content was asked for")
 
     assert store.catalog.commit("p", "c", RestoreRequest(0, never)).n == 4

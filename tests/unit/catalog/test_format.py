@@ -43,6 +43,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "named": {"project": "p", "name": "new"},
     "draft_open": {"draft": "d1"},
     "draft_abandon": {"draft": "d1"},
+    "retention": {
+        "keep_last": 5,
+        "keep_within_seconds": 86_400,
+        "keep_aliases": ["prod-*", "b[!x]?"],
+        "protected": ["best"],
+    },
     "attest": {"target": 3, "digest": "0" * 64, "signature": "AAAA"},
 }
 
@@ -84,7 +90,7 @@ def test_an_entry_of_each_kind_is_read_as_it_was_written(kind: str) -> None:
     assert isinstance(entry, LogEntry)
     assert (entry.n, entry.kind, entry.by, entry.time) == (7, kind, "ann@host", TIME)
     assert entry.fields == SAMPLES[kind]
-    assert entry.must_understand == (kind != "attest")
+    assert entry.must_understand == (kind not in ("attest", "retention"))
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
@@ -158,6 +164,11 @@ def test_bytes_that_are_no_entry_are_void_and_say_why(data: bytes, reason: str) 
         ("ttl", "seconds", -1),
         ("fence", "plan", None),
         ("attest", "signature", ""),
+        ("retention", "keep_last", 0),
+        ("retention", "keep_within_seconds", 0),
+        ("retention", "keep_aliases", ["free text"]),
+        ("retention", "keep_aliases", "best"),
+        ("retention", "protected", ["latest"]),
     ],
 )
 def test_a_field_that_breaks_its_rule_makes_the_entry_void(

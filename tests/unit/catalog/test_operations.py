@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from artstore.catalog.fences import ContentUse
 from artstore.catalog.operations import (
     AliasRequest,
     Applied,
@@ -26,7 +27,6 @@ from artstore.catalog.state import CollectionState
 from artstore.errors import ArtstoreError, InvalidInputError, NotFoundError, StateError
 from tests.unit.catalog.logs import LogWriter, publish, root_of
 
-NOW = "2026-02-01T00:00:00Z"
 EMPTY = CollectionState("p", "c")
 
 
@@ -45,27 +45,27 @@ def log() -> LogWriter:
 
 def decide(state: CollectionState, request: Request) -> tuple[str, dict[str, Any]] | object:
     """What is written, or the outcome if nothing is."""
-    step = evaluate(request, state, NOW)
+    step = evaluate(request, state)
     return step.body if isinstance(step, Write) else step.outcome
 
 
 def refusal(state: CollectionState, request: Request) -> ArtstoreError:
     with pytest.raises(ArtstoreError) as caught:
-        evaluate(request, state, NOW)
+        evaluate(request, state)
     return caught.value
 
 
 def restore(version: int) -> RestoreRequest:
-    return RestoreRequest(version, lambda _: frozenset())
+    return RestoreRequest(version, lambda _: ContentUse())
 
 
 def test_the_first_publish_creates_the_collection_and_is_evaluated_again() -> None:
-    step = evaluate(publish(1), EMPTY, NOW)
+    step = evaluate(publish(1), EMPTY)
     assert step == Write(("create", {"project": "p", "name": "c", "type": "dataset"}), None)
 
 
 def test_a_publish_states_the_next_number_and_needs_its_content_checked(log: LogWriter) -> None:
-    step = evaluate(publish(9, aliases=("a", "b", "a")), log.state(), NOW)
+    step = evaluate(publish(9, aliases=("a", "b", "a")), log.state())
     assert isinstance(step, Write)
     assert step.needs_content
     assert step.outcome == Published(4)
@@ -86,13 +86,13 @@ def test_the_content_of_the_newest_live_version_makes_no_version(log: LogWriter)
 
 
 def test_a_deleted_twin_is_not_revived(log: LogWriter) -> None:
-    step = evaluate(publish(3, push="f" * 16), log.state(), NOW)
+    step = evaluate(publish(3, push="f" * 16), log.state())
     assert isinstance(step, Write)
     assert step.outcome == Published(4)
 
 
 def test_content_of_an_older_version_makes_a_new_one(log: LogWriter) -> None:
-    step = evaluate(publish(0, push="f" * 16), log.state(), NOW)
+    step = evaluate(publish(0, push="f" * 16), log.state())
     assert isinstance(step, Write)
     assert step.outcome == Published(4)
 
@@ -121,7 +121,7 @@ def test_an_earlier_attempt_counts_only_for_the_same_live_content(log: LogWriter
     deleted = publish(3, push="f" * 16, earlier_pushes=frozenset([f"{3:016x}"]))
     edited = publish(7, push="f" * 16, earlier_pushes=frozenset([f"{1:016x}"]))
     for request in (deleted, edited):
-        step = evaluate(request, log.state(), NOW)
+        step = evaluate(request, log.state())
         assert isinstance(step, Write)
         assert step.outcome == Published(4)
 
@@ -130,7 +130,7 @@ def test_a_second_finisher_of_a_draft_gets_the_same_version(log: LogWriter) -> N
     request = publish(9, draft="d")
     assert refusal(log.state(), request).code == "draft-not-open"
     log.add("draft_open", draft="d")
-    assert isinstance(evaluate(request, log.state(), NOW), Write)
+    assert isinstance(evaluate(request, log.state()), Write)
     log.publish(4, draft="d")
     assert decide(log.state(), request) == Published(4, is_repeated=True)
 
@@ -192,11 +192,18 @@ def test_latest_alone_protects_nothing(log: LogWriter) -> None:
 
 def test_what_is_pinned_now_is_deleted_only_by_force(log: LogWriter) -> None:
     log.add("pin", version=2, until="2026-01-31T00:00:00Z", holder="old-run")
-    assert decide(log.state(), DeleteRequest(2)) == ("delete", {"version": 2})
+    now = "2026-02-01T00:00:00Z"
+    assert decide(log.state(), DeleteRequest(2, now=now)) == ("delete", {"version": 2})
     log.add("pin", version=2, until="2026-02-02T00:00:00Z", holder="run-7")
-    error = refusal(log.state(), DeleteRequest(2))
-    assert (error.code, str(error)) == ("version-pinned", "p/c:v2 is pinned by run-7")
+    error = refusal(log.state(), DeleteRequest(2, now=now))
+    assert error.code == "version-pinned"
+    assert str(error) == "p/c:v2 is pinned by run-7 until 2026-02-02T00:00:00Z"
     assert decide(log.state(), DeleteRequest(2, force=True)) == ("delete", {"version": 2})
+
+
+def test_no_pin_is_over_for_who_does_not_know_the_time_of_the_store(log: LogWriter) -> None:
+    log.add("pin", version=2, until="2020-01-01T00:00:00Z", holder="old-run")
+    assert refusal(log.state(), DeleteRequest(2)).code == "version-pinned"
 
 
 def test_deleting_and_restoring_twice_is_no_error(log: LogWriter) -> None:
@@ -205,7 +212,7 @@ def test_deleting_and_restoring_twice_is_no_error(log: LogWriter) -> None:
 
 
 def test_restore_needs_its_content_checked(log: LogWriter) -> None:
-    step = evaluate(restore(3), log.state(), NOW)
+    step = evaluate(restore(3), log.state())
     assert step == Write(("restore", {"version": 3}), Applied(3), needs_content=True)
 
 
@@ -222,8 +229,8 @@ def test_a_fence_is_appended_once_for_each_plan_even_to_an_empty_log(log: LogWri
 
 
 def test_create_is_done_once(log: LogWriter) -> None:
-    assert isinstance(evaluate(CreateRequest("dataset"), EMPTY, NOW), Write)
-    assert isinstance(evaluate(CreateRequest("dataset"), log.state(), NOW), Settled)
+    assert isinstance(evaluate(CreateRequest("dataset"), EMPTY), Write)
+    assert isinstance(evaluate(CreateRequest("dataset"), log.state()), Settled)
     assert refusal(log.state(), CreateRequest("model")).code == "type-mismatch"
 
 

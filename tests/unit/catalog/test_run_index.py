@@ -15,7 +15,15 @@ from artstore.catalog.runs.index import RunIndex
 from artstore.catalog.runs.runlog import RunLog
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
-from tests.unit.catalog.test_run_logs import FixedClock, end, start, update, write
+from tests.unit.catalog.test_run_logs import (
+    BEGAN,
+    SESSION,
+    FixedClock,
+    end,
+    start,
+    update,
+    write,
+)
 
 NOW = 1_893_000_000.0
 """A while before what the entries of these tests promise as the next."""
@@ -75,6 +83,22 @@ def test_runs_that_ended_cost_no_request(tmp_path: Path, fixed: FixedClock) -> N
     assert len(told(index_of(storage, tmp_path))) == 20
     calls = {name: count.calls for name, count in storage.snapshot().items() if count.calls}
     assert calls == {"scan": 1}
+
+
+def test_a_run_that_goes_on_is_known_to_who_looks_once_a_week(
+    place: Path | None, fixed: FixedClock
+) -> None:
+    storage = MemoryStorage()
+    index = index_of(storage, place)
+    log = log_of(storage, "long")
+    soon = clock.format_time(fixed.seconds + 60)
+    fields = {"session": SESSION, "is_primary": True, "started": BEGAN, "changes": {}}
+    write(log, ("start", {**fields, "next_by": soon}))
+    assert told(index) == {"long": {}}
+    fixed.seconds += 7 * 24 * 3600
+    # Without a marker: an update has none.
+    write(log, update(config={"x": 1}))
+    assert told(index) == {"long": {"x": 1}}
 
 
 def test_a_marker_before_its_entry_is_looked_at_again(

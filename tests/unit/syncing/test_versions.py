@@ -147,6 +147,24 @@ def test_aliases_follow_and_one_on_a_version_of_the_target_stays(a: Store, b: St
     assert b.artifact("ds:best").read("x") == b"0"
 
 
+def test_an_alias_that_is_protected_in_the_target_stays_there(a: Store, b: Store) -> None:
+    log_files(a, "ds", {"x": b"0"}, aliases=["prod"])
+    sync(a, b)
+    b.protect("ds", ["prod"])
+    log_files(a, "ds", {"x": b"1"}, aliases=["prod"])
+    a.set_tags("ds:v0", add=["old"])
+    for _ in range(2):
+        report = sync(a, b)
+        assert report.problems == ()
+        assert [warning for warning in report.warnings if "prod" in warning]
+    assert b.artifact("ds:prod").read("x") == b"0"
+    assert b.artifact("ds:v1").read("x") == b"1"
+    assert b.artifact("ds:v0").tags == ["old"]
+    b.protect("ds", remove=["prod"])
+    sync(a, b)
+    assert b.artifact("ds:prod").read("x") == b"1"
+
+
 def test_descriptions_that_come_later_follow_and_own_ones_stay(a: Store, b: Store) -> None:
     version = log_files(a, "ds", {"x": b"0"}, description="first")
     sync(a, b)

@@ -4,7 +4,6 @@ What is found of a large table by the ends of its files, and by samples: the sam
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,8 @@ from tests.unit.tables.shelf import Shelf
 COUNT = 240_000
 
 
-@pytest.fixture
-def stored(tmp_path: Path) -> Table:
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Table:
     """Several files of numbers of every kind, in order, equal, without values, with NaN."""
     rng = np.random.default_rng(3)
     normal = rng.normal(size=COUNT)
@@ -45,7 +44,7 @@ def stored(tmp_path: Path) -> Table:
         "endless": np.where(rng.random(COUNT) < 0.001, -np.inf, normal),
         "text": [f"t{n % 7}" for n in range(COUNT)],
     }
-    table = Shelf(tmp_path).put(Table(data=data))
+    table = Shelf(tmp_path_factory.mktemp("shelf")).put(Table(data=data))
     assert table.stored is not None
     assert len(table.stored.fragments) > 2
     return table

@@ -12,8 +12,8 @@ import pytest
 import artstore as art
 from artstore import limits
 from artstore.api import Store
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.operations import FenceRequest
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.clock import use
 from artstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, UnavailableError
 from artstore.packs.locator import pack_key

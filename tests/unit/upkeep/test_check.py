@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from artstore.catalog.fences import UPKEEP_PREFIX
 from artstore.catalog.rollups import FAN_OUT
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
 from tests.trees import File, build, keys_of, noise, open_at, push, put

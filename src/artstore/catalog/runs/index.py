@@ -133,7 +133,11 @@ class RunIndex:
             marked[marker.run_id] = marker.seconds
         known = self._known_of(project, list(newest), now)
         wanted = {run: n for run, n in newest.items() if n > known.get(run, (-1, 0.0))[0]}
-        watched = [run for run, (_, until) in known.items() if until > now and run not in wanted]
+        # One that has not ended and was not asked for in time is asked for once a day.
+        asked_until = 0.0 if is_whole_listing else now
+        watched = [
+            run for run, (_, until) in known.items() if until > asked_until and run not in wanted
+        ]
         pending = [marked[run] for run in self._read_marked(project, wanted)]
         self._read_watched(project, watched, known)
         # What was announced and is not there yet is looked at again, for a day.

@@ -85,7 +85,8 @@ def change_version(visit: Visit) -> Response:
 
     Raises:
         InvalidInputError: `request-invalid`, `name-invalid`.
-        StateError: `version-aliased`, `version-pinned`: deleted only with `force`.
+        StateError: `version-aliased`, `version-pinned`, `version-in-use`: deleted only with
+            `force`; `alias-protected`: not at all.
         ConflictError: `content-vanished`: gone for good.
     """
     store, params, form = visit.site.store, visit.params, visit.form()

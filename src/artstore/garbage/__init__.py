@@ -1,0 +1,1 @@
+"""Taking away what nothing needs any more: mark, plan, repack, sweep, prune."""

@@ -1,0 +1,115 @@
+"""
+The moved records of one listing: where chunks of packs that are gone lie, as mark and sweep see it.
+
+Readers decide in the same way (`packs.movedpacks.follow_moves`), by what they find there; here
+what is there is the listing, less what is about to be deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.packs.moved import MovedRecord, parse_moved_key
+from artstore.packs.movedpacks import Followed, Found, Start, follow_moves, read_moved
+from artstore.storage.protocol import Storage
+
+__all__ = ["MovedMap"]
+
+
+class MovedMap:
+    """
+    Records by pack, each read when it is first needed, and kept.
+
+    Args:
+        keys: of all records.
+        is_there: whether a pack exists.
+    """
+
+    def __init__(
+        self, storage: Storage, keys: Iterable[str], is_there: Callable[[bytes], bool]
+    ) -> None:
+        self._storage = storage
+        self.is_there = is_there
+        self._keys: dict[bytes, list[str]] = {}
+        self.unknown_count = 0
+        for key in keys:
+            try:
+                pack, _ = parse_moved_key(key)
+            except DamagedDataError:
+                self.unknown_count += 1
+                continue
+            # Listed in order: later repacks come first here.
+            self._keys.setdefault(pack, []).insert(0, key)
+        self._found: dict[str, Found] = {}
+
+    def packs(self) -> Iterable[bytes]:
+        """Packs that have records."""
+        return self._keys
+
+    def gone_packs(self) -> list[bytes]:
+        """Packs that have records and are not there."""
+        return [pack for pack in self._keys if not self.is_there(pack)]
+
+    def keys_of(self, pack: bytes) -> Sequence[str]:
+        """The keys of the records of a pack, newest first."""
+        return self._keys.get(pack, ())
+
+    def records_of(
+        self, packs: Iterable[bytes], without: Collection[str] = ()
+    ) -> dict[bytes, list[Found]]:
+        """The records of n packs, newest first, but for those under some keys."""
+        wanted = {pack: [k for k in self.keys_of(pack) if k not in without] for pack in packs}
+        missing = [key for keys in wanted.values() for key in keys if key not in self._found]
+        self._found.update(read_moved(self._storage, missing))
+        return {
+            pack: [self._found[key] for key in keys if key in self._found]
+            for pack, keys in wanted.items()
+        }
+
+    def follow(
+        self,
+        starts: Iterable[Start],
+        *,
+        is_there: Callable[[bytes], bool] | None = None,
+        without: Collection[str] = (),
+    ) -> Followed:
+        """
+        Where chunks lie now.
+
+        Args:
+            is_there: another view of which packs exist.
+            without: keys of records that are not looked at.
+        """
+
+        def records_of(packs: set[bytes]) -> Mapping[bytes, Sequence[Found]]:
+            return self.records_of(packs, without)
+
+        return follow_moves(starts, records_of, is_there or self.is_there)
+
+    def trail(self, pack: bytes) -> tuple[set[bytes], set[str]]:
+        """
+        Every pack that any chunk of a gone pack may be found in, and the records that lead there.
+
+        Raises:
+            DamagedDataError: `moved-damaged`.
+        """
+        packs: set[bytes] = set()
+        keys: set[str] = set()
+        looked: set[bytes] = set()
+        pending = {pack}
+        while pending:
+            looked |= pending
+            for records in self.records_of(pending).values():
+                for record in _sound(records):
+                    keys.add(record.key)
+                    packs.update(record.targets)
+            pending = {one for one in packs - looked if not self.is_there(one)}
+        return packs, keys
+
+
+def _sound(records: Iterable[Found]) -> Iterator[MovedRecord]:
+    for record in records:
+        if isinstance(record, ArtstoreError):
+            raise record
+        yield record

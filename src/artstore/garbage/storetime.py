@@ -1,0 +1,30 @@
+"""
+What time it is by the clock of the storage, and when a log entry was written by it.
+
+Ages are compared with the storage's own times alone: a machine whose clock is wrong by
+a day must not collect a day too early (PROTOCOL G13).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from artstore import clock
+from artstore.storage.protocol import Storage
+
+__all__ = ["CLOCK_PREFIX", "store_now"]
+
+CLOCK_PREFIX: Final = "upkeep/clock/"
+"""Values of no bytes, written to learn their time; garbage at once."""
+
+
+def store_now(storage: Storage) -> float:
+    """
+    Seconds since 1970 as the storage has them now.
+
+    Cost: one create, one stat. Leaves a value behind that gc removes: its caller may have
+    no right to delete.
+    """
+    key = f"{CLOCK_PREFIX}{clock.random_bytes(8).hex()}"
+    storage.create(key, b"")
+    return storage.stat(key).modified_seconds

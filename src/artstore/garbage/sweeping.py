@@ -1,0 +1,238 @@
+"""
+Sweep: a fence in every log, a look at what came to be needed since the plan, then the deletes.
+
+Every step may be repeated by anybody from any machine: fences stand once, the first record of
+a sweep counts, deletes of what is gone are no errors. No key is ever made twice, so a sweeper
+that slept through the end of its plan deletes nothing more
+(docs/explanation/garbage-collection.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from artstore import clock
+from artstore.catalog.fences import PushStart
+from artstore.catalog.format import (
+    COLLECTION_KINDS,
+    LogEntry,
+    RawEntry,
+    VoidEntry,
+    collection_prefix,
+    decode_entry,
+    entry_key,
+)
+from artstore.catalog.log import digest_at, entries_after
+from artstore.catalog.requests import FenceRequest
+from artstore.catalog.state import CollectionState
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX, Plan
+from artstore.errors import DamagedDataError
+from artstore.garbage.planning import GarbageWork, write_lines
+from artstore.garbage.records import SweepReport
+from artstore.garbage.roots import RootVersion, all_logs, check_sound, no_log, over_logs
+from artstore.garbage.sparing import Condemned, spared_keys
+
+__all__ = ["ripe_at", "sweep"]
+
+_INLINE_KEYS_COUNT: Final = 1000
+_DELETED_AT_ONCE: Final = 10_000
+
+
+def ripe_at(work: GarbageWork, plan: Plan) -> float:
+    """When the deletes of a plan may begin, by the store's clock. Cost: one stat."""
+    made = work.storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds
+    grace = work.settings.grace_seconds
+    return made + (grace if plan.grace_seconds is None else min(grace, plan.grace_seconds))
+
+
+def sweep(work: GarbageWork, k: int) -> SweepReport | None:
+    """
+    Carry out plan k, which must be ripe.
+
+    Returns:
+        None if somebody else ended it meanwhile.
+    Raises:
+        DamagedDataError, UnsupportedFormatError, StateError, StorageError: something cannot
+            be read: nothing is deleted then, unless the record of the sweep stands already.
+    Cost: a scan and an entry for each collection; the lists of versions made since the plan;
+        a delete request for 1,000 keys.
+    """
+    upkeep = work.upkeep
+    plan = upkeep.refresh().plans[k]
+    work.tell("fence")
+    heads = _heads(work, plan)
+    touched = None if heads is None else _fence(work, plan, heads)
+    if touched is None:
+        # What the plan was made from is not what is here: a restored copy. It ends undone.
+        return _end(work, plan, deleted=0, spared=0)
+    condemned = upkeep.condemned(k)
+    if not _record(work, plan, condemned, touched):
+        return None
+    record = upkeep.refresh().sweeps[k]
+    spared = upkeep.keys_in(record.spared, record.spared_in)
+    work.tell("delete")
+    deleted = _delete(work, condemned - spared)
+    return _end(work, plan, deleted=deleted, spared=len(spared & condemned))
+
+
+# --- Fences -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    n: int
+    digest: bytes
+
+
+def _heads(work: GarbageWork, plan: Plan) -> dict[str, _Head] | None:
+    """Up to where each log was known to the plan, by prefix; None if that is not told."""
+    if plan.heads_in is None:
+        return None
+    heads = {}
+    for line in work.upkeep.lines_of(plan.heads_in):
+        n, digest, prefix = line.split(" ", 2)
+        heads[prefix] = _Head(int(n), bytes.fromhex(digest))
+    return heads
+
+
+def _fence(work: GarbageWork, plan: Plan, heads: dict[str, _Head]) -> list[RootVersion] | None:
+    """
+    Put the fence into every log.
+
+    Returns:
+        the versions that anything since the plan made, restored or described, live by now or
+        not; None if a log is not the one that the plan knew.
+    """
+    is_recorded = plan.k in work.upkeep.refresh().sweeps
+
+    def fence(log: tuple[str, str]) -> list[RootVersion] | None:
+        head = heads.get(collection_prefix(*log))
+        return _fence_one(work, plan, head, *log, is_recorded=is_recorded)
+
+    logs = all_logs(work.storage, work.catalog)
+    if not heads.keys() <= {collection_prefix(*log) for log in logs}:
+        return None
+    touched: list[RootVersion] = []
+    for found in over_logs(work.storage, fence, logs):
+        if found is None:
+            return None
+        touched += found
+    return touched
+
+
+def _fence_one(
+    work: GarbageWork, plan: Plan, head: _Head | None, project: str, name: str, *, is_recorded: bool
+) -> list[RootVersion] | None:
+    catalog = work.catalog
+    state = catalog.damaged_state(project, name)
+    if (state.project, state.name) != (project, name):
+        return []  # it lies elsewhere and takes no versions here
+    check_sound(state)
+    if state.head_n < 0:
+        raise no_log(work.storage, project, name)
+    known_n = -1 if head is None else head.n
+    prefix = collection_prefix(project, name)
+    if head is not None and not _is_same(work, state, head, prefix):
+        return None
+    if is_recorded:
+        # What is spared stands already: a fence that is missing now was lost with a copy.
+        fenced = any(one.plan == plan.k and one.n > known_n for one in state.fences)
+        return [] if fenced or head is None else None
+    request = FenceRequest(plan.k, after=known_n)
+    committed = catalog.commit(project, name, request, start=PushStart(state.head_n))
+    state = committed.state
+    check_sound(state)
+    if state.head_n == known_n + 1:
+        return []
+    return list(_touched(state, entries_after(work.storage, prefix, known_n)))
+
+
+def _is_same(work: GarbageWork, state: CollectionState, head: _Head, prefix: str) -> bool:
+    if state.head_n == head.n:
+        return state.head_digest == head.digest
+    return state.head_n > head.n and digest_at(work.storage, prefix, head.n) == head.digest
+
+
+def _touched(state: CollectionState, raws: Iterable[RawEntry]) -> Iterator[RootVersion]:
+    for raw in raws:
+        entry = decode_entry(raw.data or b"", raw.n, None, COLLECTION_KINDS)
+        if isinstance(entry, VoidEntry) and entry.is_damaged:
+            raise DamagedDataError(
+                f"entry {raw.n} of the log of {state.qualified_name} is damaged",
+                code="log-entry-damaged",
+                n=raw.n,
+            )
+        if not isinstance(entry, LogEntry):
+            continue
+        if entry.kind in {"publish", "link", "restore"}:
+            version = state.versions.get(entry.fields["version"])
+            if version is None or (version.deleted and version.deleted.is_purged):
+                continue
+            roots = [version.root]
+            if version.meta is not None:
+                roots.append(version.meta)
+        elif entry.kind == "describe":
+            roots = [entry.fields["meta"]]
+        else:
+            continue
+        number = entry.fields["version"]
+        yield RootVersion(state.project, state.name, number, tuple(roots))
+
+
+# --- Record, deletes, end ---------------------------------------------------------------
+
+
+def _record(
+    work: GarbageWork, plan: Plan, condemned: frozenset[str], touched: list[RootVersion]
+) -> bool:
+    """Write down what is spared, unless that stands. False if the plan is done already."""
+    upkeep = work.upkeep
+    state = upkeep.refresh()
+    if plan.k not in state.sweeps and plan.k not in state.done:
+        work.tell("look")
+        purged = _purged_roots(work, condemned)
+        spared = sorted(
+            spared_keys(work.storage, work.packs, Condemned(condemned, purged), touched)
+        )
+        fields: dict[str, object] = {"plan": plan.k, "spared": spared}
+        if len(spared) > _INLINE_KEYS_COUNT:
+            listed = write_lines(work.storage, spared)
+            fields = {"plan": plan.k, "spared": [], "spared_in": listed}
+        while plan.k not in state.sweeps and plan.k not in state.done:
+            upkeep.append_at(state.head_n + 1, ("sweep", fields), work.author)
+            state = upkeep.refresh()
+    return plan.k not in state.done
+
+
+def _purged_roots(work: GarbageWork, condemned: frozenset[str]) -> frozenset[str]:
+    """Condemned roots of versions that are to be gone for good."""
+    roots = {key for key in condemned if key.startswith("manifests/")}
+    if not roots:
+        return frozenset()
+    return frozenset(
+        version.root
+        for log in all_logs(work.storage, work.catalog)
+        for version in work.catalog.damaged_state(*log).versions.values()
+        if version.deleted and version.deleted.is_purged and version.root in roots
+    )
+
+
+def _delete(work: GarbageWork, keys: frozenset[str]) -> int:
+    # Roots first: a version of which a part is gone must not look whole. Lists of the log of
+    # gc last: a sweep that is interrupted reads them again.
+    order = {"manifests": 0, "upkeep": 2}
+    ordered = sorted(keys, key=lambda key: (order.get(key.partition("/")[0], 1), key))
+    for start in range(0, len(ordered), _DELETED_AT_ONCE):
+        work.storage.delete(ordered[start : start + _DELETED_AT_ONCE])
+    return len(ordered)
+
+
+def _end(work: GarbageWork, plan: Plan, *, deleted: int, spared: int) -> SweepReport | None:
+    state = work.upkeep.refresh()
+    while plan.k not in state.done:
+        work.upkeep.append_at(state.head_n + 1, ("done", {"plan": plan.k}), work.author)
+        state = work.upkeep.refresh()
+    made = clock.format_time(work.storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds)
+    return SweepReport(plan.k, made, plan.by, deleted, spared)

@@ -1,0 +1,166 @@
+"""`art gc`, `art rm --purge`, `art du --reclaimable`: what goes, why, when, and what stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Art
+
+NOTHING = "nothing to delete\n"
+NOW = ("--grace", "0", "--restore-window", "0")
+
+
+@pytest.fixture(autouse=True)
+def no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTSTORE_TEST_GRACE_FLOOR", "0")
+
+
+@pytest.fixture
+def filled(art: Art, tmp_path: Path) -> Path:
+    """A store with three versions of `data`; each has files of its own and `kept`."""
+    store = tmp_path / "store"
+    art("init", store)
+    for number in range(3):
+        tree = tmp_path / f"tree{number}"
+        tree.mkdir()
+        (tree / "kept").write_bytes(noise(0, 50_000))
+        (tree / "own").write_bytes(noise(number + 1, 200_000))
+        art("push", tree, "data")
+    return store
+
+
+def noise(seed: int, size: int) -> bytes:
+    import random
+
+    return random.Random(seed).randbytes(size)
+
+
+def stored_bytes(store: Path) -> int:
+    return sum(file.stat().st_size for file in store.rglob("*") if file.is_file())
+
+
+def test_what_was_deleted_just_now_stays_for_a_week(art: Art, filled: Path) -> None:
+    art("rm", "data:v0")
+    plan = art("gc", "--json", "--force").json["plan"]
+    assert plan["number"] is None
+    assert plan["reason"] == "nothing"
+    assert plan["restorable_bytes"] > 200_000
+    art("restore", "data:v0")
+    assert art("verify", "data:v0").status == 0
+
+
+def test_a_plan_goes_first_and_the_next_run_deletes(art: Art, filled: Path, tmp_path: Path) -> None:
+    art("rm", "data:v0")
+    before = stored_bytes(filled)
+    shown = art("gc", "--dry-run", *NOW).out
+    assert "would go" in shown
+    assert "default/data  v0 deleted" in shown
+    assert stored_bytes(filled) == before
+    plan = art("gc", "--json", "--force", *NOW).json["plan"]
+    assert plan["number"] == 0
+    (collection,) = plan["collections"]
+    assert (collection["name"], collection["versions"]) == ("data", [0])
+    assert 200_000 <= collection["size_bytes"] < 201_000
+    assert plan["repacked_packs"] == 1  # `kept` lies in the pack of v0
+    assert stored_bytes(filled) > before
+    swept = art("gc", "--json", *NOW).json["swept"]
+    assert swept["plan"] == 0
+    assert swept["deleted_keys"] >= 2
+    assert stored_bytes(filled) < before - 190_000
+    for version in ("data:v1", "data:v2"):
+        art("verify", version)
+        art("pull", version, tmp_path / f"out-{version[-1]}")
+    assert (tmp_path / "out-1" / "kept").read_bytes() == noise(0, 50_000)
+    assert art("check", "--read-data").out.endswith("all right\n")
+    assert art("gc", "--dry-run", *NOW).out == NOTHING
+
+
+def test_wait_does_both_in_one_run(art: Art, filled: Path) -> None:
+    art("rm", "data:v2")
+    report = art("gc", "--wait", "--force", "--json", *NOW).json
+    assert (report["plan"]["number"], report["swept"]["plan"]) == (0, 0)
+    art("verify", "data:v1")
+
+
+def test_du_says_what_could_go_of_all_and_of_one(art: Art, filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(noise(9, 1_000))
+    art("push", tmp_path / "other", "other")
+    assert "can still be restored" not in art("du", "--reclaimable").out
+    art("rm", "data:v0")
+    assert "can still be restored" in art("du", "--reclaimable").out
+    assert art("du", "--reclaimable", "other", "--json").json["reclaimable_bytes"] == 0
+
+
+def test_too_little_is_no_plan_without_force(art: Art, tmp_path: Path) -> None:
+    art("init", tmp_path / "store")
+    for text in ("one", "two"):
+        (tmp_path / "file").write_text(text)
+        art("push", tmp_path / "file", "data")
+    art("rm", "data:v0")
+    assert "--force makes one" in art("gc", *NOW).out
+    assert art("gc", "--force", "--json", *NOW).json["plan"]["number"] == 0
+
+
+def test_a_grace_below_the_floor_is_refused(
+    art: Art, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ARTSTORE_TEST_GRACE_FLOOR")
+    ran = art("gc", "--grace", "10m", status=2)
+    assert "--grace 1h" in ran.err
+
+
+def test_gc_that_cannot_read_stops_with_a_status_of_its_own(art: Art, filled: Path) -> None:
+    art("rm", "data:v0")
+    roots = sorted((filled / "manifests").rglob("*-*"), key=lambda file: file.stat().st_mtime_ns)
+    roots[-1].write_bytes(b"no root")
+    before = {file: file.stat().st_mtime_ns for file in filled.rglob("*") if file.is_file()}
+    ran = art("gc", "--json", *NOW, "--dry-run", status=7)
+    assert ran.error["code"] == "gc-refused"
+    assert ran.error["context"]["cause"] == "manifest-damaged"
+    assert "default/data:v2" in ran.error["message"]
+    assert before == {file: file.stat().st_mtime_ns for file in filled.rglob("*") if file.is_file()}
+
+
+def test_purge_repacks_at_once_and_says_who_else_holds_it(
+    art: Art, filled: Path, tmp_path: Path
+) -> None:
+    art("alias", "data:v0", "first")
+    assert "--force" in art("rm", "--purge", "data:v0", "--grace", "0", status=7).err
+    planned = art("rm", "--purge", "data:v0", "--dry-run", "--json").json
+    assert [holder["name"] for holder in planned["holders"]] == [
+        "default/data:v1",
+        "default/data:v2",
+    ]
+    assert planned["holders"][0]["paths"] == ["kept"]
+    assert len(planned["left_digests"]) == 2
+    art("verify", "data:v0")
+    report = art("rm", "--purge", "data:v0", "--force", "--grace", "0", "--json").json
+    assert report["gone_after"] is not None
+    assert report["garbage"]["plan"]["repacked_packs"] == 1
+    art("gc", "--grace", "0")
+    own = noise(1, 200_000)
+    assert not any(own[:1000] in file.read_bytes() for file in filled.rglob("*") if file.is_file())
+    assert "for good" in art("restore", "data:v0", status=7).err
+    art("pull", "data:v1", tmp_path / "out")
+    assert (tmp_path / "out" / "kept").read_bytes() == noise(0, 50_000)
+    # Purged again it is still gone, and nothing happens.
+    assert art("rm", "--purge", "data:v0", "--json").json["holders"] == []
+
+
+def test_a_version_that_is_deleted_can_be_purged(art: Art, filled: Path) -> None:
+    art("rm", "data:v0")
+    report = art("rm", "--purge", "data:v0", "--grace", "0", "--json").json
+    assert report["garbage"]["plan"]["number"] == 0
+
+
+def test_dry_run_of_rm_is_for_purge(art: Art, filled: Path) -> None:
+    assert "--purge" in art("rm", "data:v0", "--dry-run", status=2).err
+
+
+def test_the_floor_of_graces_is_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARTSTORE_TEST_GRACE_FLOOR")
+    from artstore.garbage.settings import grace_floor_seconds
+
+    assert grace_floor_seconds() == 3600
