@@ -98,6 +98,7 @@ class StoreGarbage:
         force: bool = False,
         dry_run: bool = False,
         grace: timedelta = timedelta(hours=24),
+        restore_window: timedelta = timedelta(days=7),
     ) -> PurgeReport:
         """
         Give a version up for good: it cannot be restored, and its bytes go with the next plan.
@@ -110,7 +111,7 @@ class StoreGarbage:
             name: `[project/]name:vN`, of a version that is live or deleted.
             force: although it has aliases, is pinned, or a run that goes on uses it.
             dry_run: only say what would be done.
-            grace: as of `collect_garbage`.
+            grace, restore_window: as of `collect_garbage`; the window is that of other versions.
         Raises:
             InvalidInputError: `name-invalid`, no version number is given.
             NotFoundError: `version-not-found`.
@@ -131,7 +132,10 @@ class StoreGarbage:
         place = self._place()
         state = place.catalog.state(parsed.project or self.project, parsed.name)
         version = state.versions.get(parsed.version) or state.version(parsed.version)
-        settings = GarbageSettings(grace_seconds=grace.total_seconds())
+        settings = GarbageSettings(
+            grace_seconds=grace.total_seconds(),
+            restore_window_seconds=restore_window.total_seconds(),
+        )
         work = self._garbage_work(settings, None)
         return purge_version(place, work, state, version, force=force, is_dry_run=dry_run)
 

@@ -160,6 +160,16 @@ def test_rm_and_restore(filled: Art) -> None:
     check("restore", filled("restore", "ds:v0", "--json").json)
 
 
+def test_gc_and_purge(filled: Art) -> None:
+    report = filled("gc", "--dry-run", "--json").json
+    check("gc", report)
+    check("gc plan", report["plan"])
+    purged = filled("rm", "ds:v0", "--purge", "--force", "--json").json
+    check("rm --purge", purged)
+    check("gc", purged["garbage"])
+    check("gc", filled("du", "--reclaimable", "--json").json)
+
+
 def test_verify_check_and_du(filled: Art) -> None:
     check("verify", filled("verify", "ds", "--json").json)
     filled("pull", "ds")

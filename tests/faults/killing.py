@@ -25,6 +25,14 @@ def start(program: str, *arguments: Path) -> subprocess.Popen[bytes]:
     return process
 
 
+def seconds_of(program: str, *arguments: Path) -> float:
+    """How long the work takes when nobody kills it, without the start of the process."""
+    process = start(program, *arguments)
+    began = time.monotonic()
+    assert run_for(process, 60)
+    return time.monotonic() - began
+
+
 def run_for(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Let it work that long and kill it; whether it had finished by itself."""
     assert process.stdin is not None

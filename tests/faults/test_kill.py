@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from artstore import limits
-from tests.faults.killing import run_for, start
+from tests.faults.killing import run_for, seconds_of, start
 from tests.trees import File, Tree, build, noise, observe, open_at, problems_of, push
 
 PUSHING = """
@@ -40,13 +40,6 @@ print("done", flush=True)
 """
 
 
-def duration(program: str, *arguments: Path) -> float:
-    """How long the work takes when nobody kills it."""
-    began = time.monotonic()
-    assert run_for(start(program, *arguments), 60)
-    return time.monotonic() - began
-
-
 def stored_bytes(store: Path) -> int:
     return sum(path.stat().st_size for path in (store / "packs").rglob("*-*"))
 
@@ -62,7 +55,7 @@ def test_a_killed_push_leaves_a_whole_store_and_the_rerun_stores_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = build(tmp_path / "source", TREE)
-    whole = duration(PUSHING, tmp_path / "trial", source)
+    whole = seconds_of(PUSHING, tmp_path / "trial", source)
     killed = 0
     for moment in range(8):
         store = tmp_path / f"store-{moment}"
@@ -122,7 +115,7 @@ def test_a_killed_pull_leaves_old_files_and_new_ones_and_the_rerun_finishes(
     push(open_at(store), build(tmp_path / "new", NEW))
     trial = tmp_path / "trial"
     open_at(store).artifact("ds:v0").download(trial)
-    whole = duration(PULLING, store, trial)
+    whole = seconds_of(PULLING, store, trial)
     assert observe(trial) == NEW
     killed = 0
     for moment in range(8):
@@ -144,7 +137,7 @@ def test_a_killed_pull_leaves_old_files_and_new_ones_and_the_rerun_finishes(
 def test_a_killed_pull_into_a_new_directory_may_be_run_again(tmp_path: Path) -> None:
     store = tmp_path / "store"
     push(open_at(store), build(tmp_path / "new", NEW))
-    whole = duration(PULLING, store, tmp_path / "trial")
+    whole = seconds_of(PULLING, store, tmp_path / "trial")
     for moment in range(4):
         target = tmp_path / f"target-{moment}"
         run_for(start(PULLING, store, target), whole * (moment + 1) / 5)

@@ -162,8 +162,9 @@ def test_a_prefix_of_a_bucket_with_versions_notes_the_newest_of_each(
 # A page of a listing has a thousand keys.
 @pytest.mark.parametrize("count", [1_050, pytest.param(2_500, marks=pytest.mark.nightly)])
 def test_a_prefix_of_many_keys_is_listed_page_by_page_and_pulled(
-    store: art.Store, client: Any, bucket: str, moto: S3Server, tmp_path: Path, count: int
+    store: art.Store, client: Any, moto: S3Server, tmp_path: Path, count: int
 ) -> None:
+    bucket = moto.make_bucket()
     put_many(
         moto, bucket, {f"set/{number % 7}/{number:04}": b"%d" % number for number in range(count)}
     )

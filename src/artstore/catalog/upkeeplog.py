@@ -235,13 +235,15 @@ class UpkeepLog:
 
     def append_at(self, n: int, body: Body, author: str) -> bool:
         """
-        Write entry n, which must be the next one as far as is known here.
+        Write entry n, if it is the next one.
 
         Returns:
             whether it is ours; if not, somebody else's is there and has been read.
         Raises and cost: as `catalog.log.append_or_read`.
         """
         with self._log.lock:
+            if n <= self._log.fold.head_n:
+                return False
             assert n == self._log.fold.head_n + 1, f"entry {n} does not follow"
             data = encode_entry(
                 body,

@@ -41,6 +41,9 @@ _BATCH_ENTRIES: Final = 16_000_000
 """So many entries together at most, unless one alone has more: 20 MB of lists."""
 _WINDOWS_AHEAD: Final = 3
 
+_MISSING: Final = frozenset(["fragment-missing", "manifest-missing", "pack-missing"])
+"""What a version that was deleted may lack: a plan with a shorter restore window took it."""
+
 OnMarked = Callable[[RootVersion, int], None]
 """Told each version, and how many stored bytes it was the first to name."""
 
@@ -203,7 +206,9 @@ class Marker:
     ) -> list[tuple[int, bytes]]:
         try:
             found = [bytes(data) for data in self._packs.chunks([ref for _, ref in segments])]
-        except DamagedDataError:
+        except StorageError:
+            raise
+        except ArtstoreError:
             # One by one it is seen whose it is.
             return [one for at, ref in segments for one in self._read_one(at, ref, versions[at])]
         return [(at, data) for (at, _), data in zip(segments, found, strict=True)]
@@ -350,4 +355,4 @@ class _Tolerance:
         if not isinstance(error, ArtstoreError) or isinstance(error, StorageError):
             return False
         error.context.setdefault("version", self._version.label)
-        return self._is_lenient
+        return self._is_lenient or (self._version.is_deleted and error.code in _MISSING)

@@ -162,10 +162,16 @@ def _repack(work: GarbageWork, decision: Decision, store_seconds: int) -> Repack
 
 
 def _without_left(decision: Decision, moved: Repacked) -> Decision:
-    """Packs that could not be repacked stay."""
-    packs = decision.survey.listing.packs
+    """Packs that could not be repacked stay, and so do lists of purged versions that name them."""
+    survey = decision.survey
+    packs = survey.listing.packs
     done = packs.find_many(moved.packs) if moved.packs else np.zeros(0, np.int64)
-    return replace(decision, repacked=np.sort(done), moved_bytes=moved.live_bytes)
+    dead = decision.dead
+    if {packs.find(one.pack) for one in moved.left} & set(survey.purged_packs()):
+        # Nothing else would lead the next plan to what must be gone.
+        lists = np.flatnonzero(np.frombuffer(survey.purged.manifests, np.bool_))
+        dead = {**dead, "manifests": np.setdiff1d(dead["manifests"], lists)}
+    return replace(decision, dead=dead, repacked=np.sort(done), moved_bytes=moved.live_bytes)
 
 
 def _renew_index(work: GarbageWork, decision: Decision, moved: Repacked) -> list[KeyInfo]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby, islice, pairwise
 from typing import Final, NamedTuple
@@ -100,25 +100,34 @@ def repack(
     Raises:
         StorageError: the storage fails; what was written until then is garbage.
     Cost: at most 1.1 times the live bytes are read where chunks have some KiB on average, and 1.05
-        times written. Memory: one window of live chunks, and an open pack for each kind
-        of chunk, of which there is nearly always one; 16 bytes for each chunk that an
-        earlier record names.
+        times written. Memory: one window of live chunks, a pack that is being stored, and
+        an open pack for each kind of chunk, of which there is nearly always one;
+        16 bytes for each chunk that an earlier record names.
     """
     place = storage
     if bytes_per_second is not None:
         place = PacedStorage(storage, bytes_per_second=bytes_per_second)
-    run = _Repack(place, reader, packs, repack_id=repack_id, moved_name=moved_name, earlier=earlier)
     by_project = sorted(dict.fromkeys(packs), key=lambda pack: (project_of(pack) or "", pack))
-    for project, some in groupby(by_project, key=project_of):
-        run.begin(project)
-        pending = iter(some)
-        while batch := list(islice(pending, _BATCH_COUNT)):
-            written_bytes = run.written_bytes
-            run.take([(pack, sorted({int(i) for i in live_ordinals(pack)})) for pack in batch])
-            if on_progress is not None:
-                on_progress(len(batch), run.written_bytes - written_bytes)
-        run.end()
-    return run.finish()
+    with ThreadPoolExecutor(1, "artstore-repack") as writer:
+        run = _Repack(
+            place,
+            reader,
+            by_project,
+            writer,
+            repack_id=repack_id,
+            moved_name=moved_name,
+            earlier=earlier,
+        )
+        for project, some in groupby(by_project, key=project_of):
+            run.begin(project)
+            pending = iter(some)
+            while batch := list(islice(pending, _BATCH_COUNT)):
+                written_bytes = run.written_bytes
+                run.take([(pack, sorted({int(i) for i in live_ordinals(pack)})) for pack in batch])
+                if on_progress is not None:
+                    on_progress(len(batch), run.written_bytes - written_bytes)
+            run.end()
+        return run.finish()
 
 
 # --- Reading -----------------------------------------------------------------------
@@ -216,6 +225,7 @@ class _Repack:
         storage: Storage,
         reader: PackReader,
         packs: Iterable[bytes],
+        writer: Executor,
         *,
         repack_id: bytes,
         moved_name: str,
@@ -228,6 +238,9 @@ class _Repack:
         self._moved_name = moved_name
         self._earlier = earlier
         self._all = frozenset(packs)
+        self._writer = writer
+        # The new pack that is being stored, its number and id.
+        self._storing: tuple[Future[int], int, bytes] | None = None
         self._project: str | None = None
         # Open packs by kind, each with its number; all that is closed by number.
         self._open: dict[int, tuple[int, PackBuilder]] = {}
@@ -270,6 +283,7 @@ class _Repack:
         """Close all packs of the project."""
         for kind in list(self._open):
             self._close(kind)
+        self._settle()
 
     def finish(self) -> Repacked:
         """Write what is left to be written."""
@@ -382,22 +396,36 @@ class _Repack:
         return self._open[kind]
 
     def _close(self, kind: int) -> None:
+        # One at a time: while it is stored, the next one is filled.
+        self._settle()
         number, builder = self._open.pop(kind)
         pack, parts = builder.finish(self._repack_id)
-        if pack not in self._made:
-            # Two pushes, maybe into two projects, may have stored the same chunks.
+        # Two pushes, maybe into two projects, may have stored the same chunks.
+        if pack in self._made:
+            parts = []
+        self._made.add(pack)
+        self._storing = (self._writer.submit(self._store, pack, parts), number, pack)
+
+    def _store(self, pack: bytes, parts: Sequence[Buffer]) -> int:
+        if parts:
             self._storage.create(pack_key(pack), parts)
-            self.written_bytes += sum(map(len, parts))
-            self._made.add(pack)
+        return sum(map(len, parts))
+
+    def _settle(self) -> None:
+        """Wait until the last new pack is durable."""
+        if self._storing is None:
+            return
+        future, number, pack = self._storing
+        self._storing = None
+        self.written_bytes += future.result()
         self._ids[number] = pack
         self._new_packs.setdefault(self._project, []).append(pack)
         self._write_records()
 
     def _write_records(self) -> None:
         """Of each old pack whose chunks all lie in packs that are durable now."""
-        still_open = {number for number, _ in self._open.values()}
         ready = [
-            pack for pack, moves in self._waiting.items() if still_open.isdisjoint(moves.packs)
+            pack for pack, moves in self._waiting.items() if self._ids.keys() >= set(moves.packs)
         ]
         for pack in ready:
             moves = self._waiting.pop(pack)

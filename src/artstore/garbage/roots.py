@@ -42,6 +42,7 @@ class RootVersion:
 
     Attributes:
         is_purged: to be gone for good: then it is no root, and every pack of its is repacked.
+        entry_count: by its log; 0 where that is not told.
     """
 
     project: str
@@ -49,6 +50,8 @@ class RootVersion:
     version: int
     roots: tuple[str, ...]
     is_purged: bool = False
+    is_deleted: bool = False
+    entry_count: int = 0
 
     @property
     def label(self) -> str:
@@ -139,6 +142,8 @@ def root_version(state: CollectionState, version: VersionState) -> RootVersion:
         version.version,
         (version.root,) if version.meta is None else (version.root, version.meta),
         is_purged=version.deleted is not None and version.deleted.is_purged,
+        is_deleted=version.deleted is not None,
+        entry_count=version.entry_count,
     )
 
 

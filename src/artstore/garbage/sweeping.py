@@ -222,10 +222,12 @@ def _purged_roots(work: GarbageWork, condemned: frozenset[str]) -> frozenset[str
 def _delete(work: GarbageWork, keys: frozenset[str]) -> int:
     # Roots first: a version of which a part is gone must not look whole. Lists of the log of
     # gc last: a sweep that is interrupted reads them again.
-    order = {"manifests": 0, "upkeep": 2}
-    ordered = sorted(keys, key=lambda key: (order.get(key.partition("/")[0], 1), key))
-    for start in range(0, len(ordered), _DELETED_AT_ONCE):
-        work.storage.delete(ordered[start : start + _DELETED_AT_ONCE])
+    ranks = {"manifests": 0, "upkeep": 2}
+    ordered = sorted(keys)
+    for rank in range(3):
+        part = [key for key in ordered if ranks.get(key.partition("/")[0], 1) == rank]
+        for start in range(0, len(part), _DELETED_AT_ONCE):
+            work.storage.delete(part[start : start + _DELETED_AT_ONCE])
     return len(ordered)
 
 

@@ -82,9 +82,7 @@ def segment_places(data: bytes, *, where: str) -> ChunkPlaces:
         data[at : at + PACK_ID_BYTES]
         for at in range(refs_at + _COUNTS.size, packs_end, PACK_ID_BYTES)
     ]
-    indexes, d_ordinals, _, plain, saved = (
-        _u32(data, packs_end + 4 * column * ref_count, ref_count) for column in range(5)
-    )
+    indexes, d_ordinals, _, plain, saved = _u32(data, packs_end, ref_count, columns=5)
     if ref_count and int(indexes.max()) >= pack_count:
         raise _damaged(where, f"pack {int(indexes.max())} of {pack_count}")
     return ChunkPlaces(
@@ -109,9 +107,13 @@ def _by_entries(data: bytes, where: str) -> ChunkPlaces:
     raise _damaged(where, f"{len(refs)} references that cannot be told apart")
 
 
-def _u32(data: bytes, at: int, count: int) -> _Numbers:
-    planes = np.frombuffer(data, np.uint8, 4 * count, at).reshape(4, count)
-    return planes.T.copy().view("<u4").reshape(count).astype(np.int64)
+def _u32(data: bytes, at: int, count: int, *, columns: int = 1) -> _Numbers:
+    """Shuffled columns that follow one another, a row for each."""
+    planes = np.frombuffer(data, np.uint8, 4 * count * columns, at).reshape(columns, 4, count)
+    found: _Numbers = (
+        planes.transpose(0, 2, 1).copy().view("<u4").reshape(columns, count).astype(np.int64)
+    )
+    return found
 
 
 def _ordinals(indexes: _Numbers, deltas: _Numbers) -> _Numbers:

@@ -170,8 +170,19 @@ class CloudStorage(BucketStorage):
         for start in range(0, len(keys), _DELETE_COUNT):
             part = keys[start : start + _DELETE_COUNT]
             assert client is not None
-            with self._translated("delete", part[0]), suppress(FileNotFoundError):
-                obstore.delete(client.quick, [self._address.path(key) for key in part])
+            with self._translated("delete", part[0]):
+                self._delete_part(client, [self._address.path(key) for key in part])
+
+    @staticmethod
+    def _delete_part(client: _Client, paths: list[str]) -> None:
+        try:
+            obstore.delete(client.quick, paths)
+        except FileNotFoundError:
+            # Not of S3: where an absent key is an error it ends the request, and what came
+            # behind it in the list may be there still.
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    obstore.delete(client.quick, path)
 
     # --- the client ---------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from artstore.tables.table import Table
 from tests.trees import noise, open_at
 
 NOTHING = timedelta(0)
-LARGE_BYTES = 9 * limits.MIB
+LARGE_BYTES = 12 * limits.MIB
 
 
 def draft(name: str, files: dict[str, bytes]) -> art.Artifact:

@@ -126,7 +126,8 @@ def test_a_collection_that_this_machine_has_seen_and_that_is_not_listed_stops_gc
     assert "p/ds" in error.message
 
 
-def test_a_fence_of_a_plan_that_is_not_in_the_log_of_gc_stops_gc(storage: MemoryStorage) -> None:
+def test_a_fence_of_a_plan_that_is_not_in_the_log_of_gc_stops_gc() -> None:
+    storage = in_memory(every_kind())
     writer(storage).add("fence", plan=40)
     error = refusal(storage)
     assert error.context["cause"] == "log-rolled-back"

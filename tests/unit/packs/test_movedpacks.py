@@ -143,6 +143,23 @@ def test_a_target_that_goes_later_is_looked_for_anew(storage: MeteredStorage) ->
     assert read(packs, refs) == PLAINS
 
 
+def test_of_two_records_with_targets_that_are_there_the_newest_counts(
+    storage: MeteredStorage,
+) -> None:
+    refs = stored(storage)
+    for number in (2, 3, 1):
+        move(storage, refs, number)
+    newest = decode_moved(
+        storage.read(moved_key(refs[0].pack, name_of(3))), key=moved_key(refs[0].pack, name_of(3))
+    )
+    delete(storage, refs[0].pack)
+    moved = MovedPacks(storage)
+    moved.note_gone([refs[0].pack])
+    assert {place.pack for place in moved.places(refs)} == set(newest.targets)
+    moved.survey()
+    assert {place.pack for place in moved.places(refs)} == set(newest.targets)
+
+
 def test_a_chain_is_followed_by_a_reader_that_knew_its_beginning(storage: MeteredStorage) -> None:
     refs = stored(storage)
     first, _ = move(storage, refs, 1)

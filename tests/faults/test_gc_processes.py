@@ -1,0 +1,187 @@
+"""
+Real processes in one store: writers, pullers and collectors, killed again and again.
+
+Grace is a fraction of a second, so that everything that is not protected by fences would be
+lost within moments. At the end all live versions are read to the byte, a full check finds
+nothing, and when gc has settled nothing is stored that no version needs.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import artstore as art
+from artstore.api import Store
+from artstore.testing.servers import S3Server
+from tests.faults.gcwork import COLLECTIONS, check_files
+from tests.faults.killing import SOURCE
+
+WORKERS = (
+    *(("writer", name) for name in ("1a", "1b", "2a", "3a")),
+    *(("puller", name) for name in ("1c", "4a")),
+    *(("collector", name) for name in ("5a", "6a")),
+)
+
+
+class Crowd:
+    """The processes that work in one store."""
+
+    def __init__(self, url: str, base: Path, seed: int) -> None:
+        self.base = base
+        for name in ("bad", "done"):
+            (base / name).mkdir()
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.gcwork", url, str(base), str(seed)],
+            cwd=SOURCE.parent,
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{SOURCE}{os.pathsep}{SOURCE.parent}",
+                "ARTSTORE_TEST_GRACE_FLOOR": "0",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._told() == "ready"
+        self.pids: dict[tuple[str, str], int] = {}
+
+    def _told(self) -> str:
+        assert self._zygote.stdout is not None
+        return self._zygote.stdout.readline().strip()
+
+    def start(self, role: str, name: str) -> None:
+        assert self._zygote.stdin is not None
+        self._zygote.stdin.write(f"{role} {name}\n")
+        self._zygote.stdin.flush()
+        self.pids[role, name] = int(self._told())
+
+    def kill(self, role: str, name: str) -> None:
+        try:
+            os.kill(self.pids.pop((role, name)), signal.SIGKILL)
+        except ProcessLookupError:
+            assert self.bad(), f"{role} {name} ended by itself"
+
+    def bad(self) -> list[str]:
+        return [file.read_text() for file in sorted((self.base / "bad").iterdir())]
+
+    def count(self, role: str) -> int:
+        """What they have done in all."""
+        done = (self.base / "done").glob(f"{role}-*")
+        return sum(int(text) for text in (file.read_text() for file in done) if text)
+
+    def end(self) -> None:
+        for worker in list(self.pids):
+            self.kill(*worker)
+        self._zygote.kill()
+        self._zygote.wait()
+        for stream in (self._zygote.stdin, self._zygote.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@contextmanager
+def crowd(url: str, base: Path, seed: int) -> Iterator[Crowd]:
+    found = Crowd(url, base, seed)
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+def let_them_work(url: str, base: Path, *, seconds: float, seed: int = 1) -> None:
+    rng = random.Random(seed)
+    with crowd(url, base, seed) as found:
+        for worker in WORKERS:
+            found.start(*worker)
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not found.bad():
+            time.sleep(rng.uniform(0.1, 0.6))
+            worker = rng.choice(WORKERS)
+            found.kill(*worker)
+            found.start(*worker)
+        counts = {role: found.count(role) for role in ("writer", "puller", "collector")}
+    assert not found.bad(), "\n".join(found.bad())
+    # Each time this little is done on the slowest of machines.
+    assert all(count > seconds / 3 for count in counts.values()), counts
+
+
+def check_all(store: Store, base: Path) -> None:
+    """Every live version pulls, verifies and is what was pushed."""
+    live = 0
+    for name in COLLECTIONS:
+        for version in store.versions(name) if name in store.collection_names() else ():
+            if version.is_live:
+                full = f"{name}:v{version.version}"
+                assert not store.verify(full).problems, full
+                out = base / "check" / full.replace(":", "-")
+                store.artifact(full).download(out)
+                check_files(out)
+                live += 1
+    assert live
+    assert not store.check(read_data=1.0).problems
+
+
+def settle(store: Store) -> None:
+    def run(*, dry_run: bool) -> art.GarbageReport:  # type: ignore[name-defined]
+        return store.collect_garbage(
+            grace=timedelta(0),
+            restore_window=timedelta(0),
+            repack_above=1.0,
+            force=True,
+            dry_run=dry_run,
+        )
+
+    for _ in range(12):
+        # Times of a bucket are whole seconds.
+        time.sleep(1.1)
+        report = run(dry_run=False)
+        if report.plan is not None and report.plan.number is None:
+            break
+    else:
+        raise AssertionError(f"gc finds something each time: {report.plan}")
+    plan = run(dry_run=True).plan
+    assert plan is not None
+    assert [kind for kind in plan.kinds if kind.kind != "upkeep"] == []
+    assert plan.young_bytes == 0
+
+
+def check_crowd(url: str, base: Path, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTSTORE_TEST_GRACE_FLOOR", "0")
+    let_them_work(url, base, seconds=seconds)
+    monkeypatch.setenv("ARTSTORE_CACHE_DIR", str(base / "stranger"))
+    store = art.open_store(url, project="p")
+    check_all(store, base / "before")
+    settle(store)
+    check_all(art.open_store(url, project="p"), base / "after")
+
+
+SECONDS = [
+    pytest.param(15, id="15 s"),
+    pytest.param(600, id="ten minutes", marks=pytest.mark.nightly),
+]
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_nobody_loses_a_byte_on_a_local_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    check_crowd(str(tmp_path / "store"), tmp_path, seconds, monkeypatch)
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+def test_nobody_loses_a_byte_in_a_bucket(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    url = f"s3://{s3_server.make_bucket()}/store"
+    check_crowd(url, tmp_path, seconds, monkeypatch)
