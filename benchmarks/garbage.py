@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -49,9 +50,16 @@ TARGETS = {
     "sweep: delete requests": 12,
     "sweep: s": 5.0,
     "marks: bits a chunk": 1.0,
-    "push, own: more requests": 0,
-    "push, own: times as long": 1.1,
-    "push, beyond: times as long": 1.1,
+    **{
+        f"push, {kind}: more requests, {what}": 0
+        for kind in ("own", "beyond")
+        for what in ("a plan was opened", "it was carried out")
+    },
+    **{
+        f"push, {kind}, {where}: times as long": 1.1
+        for kind in ("own", "beyond")
+        for where in ("local", *SERVERS)
+    },
 }
 COLLECTIONS = 10_000
 DEAD_COUNTS = {"manifests": 3_400, "packs": 3_300, "fragments": 3_300}
@@ -101,7 +109,7 @@ class Bench:
         return measure(self._command(environ, url, "artstore.cli.main", *words))
 
     def counted(self, environ: Mapping[str, str], url: str, *words: str) -> dict[str, int]:
-        """The requests of `art` by method."""
+        """The requests of `art` by method and first part of the key: `GET packs`."""
         file = self.work / "counts.json"
         name = "benchmarks.garbage_work"
         measure(self._command(environ, url, name, "counted", str(file), *words))
@@ -127,6 +135,9 @@ def _plan(bench: Bench, shape: str) -> Figures:
     store = make_versions(bench.work, shape, versions, max(bench.scaled(100_000), 1_000))
     found = {f"plan-{shape}: versions": float(versions)}
     found |= _planned(bench, f"plan-{shape}", str(store))
+    if shape != "run":
+        # Gigabytes of lists, which servers here would hold in memory.
+        return found
     with bench.bucket() as (url, environ), _environment(environ):
         from artstore.storage.opener import open_storage
 
@@ -199,7 +210,7 @@ def _marks(bench: Bench) -> Figures:
     file = bench.work / "marks.json"
     counts = [str(bench.scaled(CHUNKS)), str(bench.scaled(PACKS))]
     argv = [sys.executable, "-m", "benchmarks.garbage_work", "marks", str(file), *counts]
-    sample = measure(Command(argv, Path.cwd(), bench.home()))
+    measure(Command(argv, Path.cwd(), bench.home()))
     told = json.loads(file.read_text("utf-8"))
     columns = told["column_bytes"]
 
@@ -216,7 +227,6 @@ def _marks(bench: Bench) -> Figures:
         "marks: s": told["even_seconds"],
         "marks: listing, s": told["list_seconds"],
         "marks: finding all packs, s": told["find_seconds"],
-        "marks: peak of the process, MB": sample.peak_bytes / MB,
     }
 
 
@@ -224,24 +234,77 @@ def _marks(bench: Bench) -> Figures:
 
 
 def _push(bench: Bench) -> Figures:
-    tree = _Tree(bench.work / "tree", bench.scaled(FILES))
     found: Figures = {}
+    for kind in ("own", "beyond"):
+        alone, opened, ended = (_requests_of_push(bench, kind, turns) for turns in range(3))
+        for name, counts in (("a plan was opened", opened), ("it was carried out", ended)):
+            more = Counter(counts)
+            more.subtract(alone)
+            entries = more["GET upkeep"] + more["GET collections"]
+            found[f"push, {kind}: more requests, {name}"] = more.total()
+            found[f"push, {kind}: of these entries of logs, {name}"] = entries
+        found[f"push, {kind}: requests"] = sum(alone.values())
     for name in ("local", bench.server):
         with _place(bench, name) as (url, environ):
-            told = _pushes(bench, url, environ, tree)
-        prefix = "" if name == bench.server else f", {name}"
-        found |= {f"push, {what[0]}{prefix}: {what[1]}": value for what, value in told.items()}
+            found |= _times_of_push(bench, f", {name}", url, environ)
     return found
 
 
-@contextmanager
-def _place(bench: Bench, name: str) -> Iterator[tuple[str, dict[str, str]]]:
-    if name == "local":
-        shutil.rmtree(bench.work / "pushed", ignore_errors=True)
-        yield str(bench.work / "pushed"), {}
-    else:
-        with bench.bucket() as place:
-            yield place
+def _requests_of_push(bench: Bench, kind: str, gc_turns: int) -> dict[str, int]:
+    """Of the third push, before which gc ran so often: to plan, and to delete."""
+    with bench.bucket() as (url, environ):
+        machine = _Pusher(bench, url, environ)
+        machine.push("own")
+        machine.push(kind)
+        with _environment(machine.collector):
+            _leave_dead(url)
+        for _ in range(gc_turns):
+            bench.art(machine.collector, url, "gc", "--force", "--grace", "0")
+        return bench.counted(machine.home, url, *machine.words(kind))
+
+
+def _times_of_push(bench: Bench, where: str, url: str, environ: dict[str, str]) -> Figures:
+    machine = _Pusher(bench, url, environ)
+    machine.push("own")
+    found: Figures = {}
+    for kind in ("own", "beyond"):
+        machine.push(kind)
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for run in range(2 * bench.runs):
+            with _collecting(machine.collector, url) if run % 2 else nullcontext():
+                times[bool(run % 2)].append(machine.push(kind).seconds)
+        alone, beside = statistics.median(times[False]), statistics.median(times[True])
+        found[f"push, {kind}{where}: alone, s"] = alone
+        found[f"push, {kind}{where}: beside gc, s"] = beside
+        found[f"push, {kind}{where}: times as long"] = beside / alone
+    return found
+
+
+class _Pusher:
+    """
+    A machine that pushes a tree again and again, some of it changed, into a new store.
+
+    Attributes:
+        collector: the environment of another one.
+    """
+
+    def __init__(self, bench: Bench, url: str, environ: dict[str, str]) -> None:
+        self.home, self.collector = bench.home() | environ, bench.home() | environ
+        self._bench = bench
+        self._url = url
+        self._tree = _Tree(bench.work / "tree", bench.scaled(FILES))
+        self._numbers = itertools.count()
+        with _environment(self.home):
+            _open(url).create()
+
+    def words(self, kind: str) -> list[str]:
+        """The next push: to the same collection, or to one that has never had any of it."""
+        self._tree.edit()
+        name = "own" if kind == "own" else f"other-{next(self._numbers)}"
+        return ["push", str(self._tree.directory), name]
+
+    def push(self, kind: str) -> Sample:
+        return self._bench.art(self.home, self._url, *self.words(kind))
 
 
 class _Tree:
@@ -261,50 +324,14 @@ class _Tree:
             file.write_bytes(self._chance.randbytes(FILE_BYTES))
 
 
-def _pushes(
-    bench: Bench, url: str, environ: dict[str, str], tree: _Tree
-) -> dict[tuple[str, str], float]:
-    home, other = bench.home() | environ, bench.home() | environ
-    with _environment(home):
-        _open(url).create()
-    bench.art(home, url, "push", str(tree.directory), "own")
-    numbers = itertools.count()
-
-    def edited(kind: str) -> list[str]:
-        """The words of the next push."""
-        tree.edit()
-        # What a collection has never had is found by the index alone.
-        return ["push", str(tree.directory), "own" if kind == "own" else f"other-{next(numbers)}"]
-
-    def requests(kind: str) -> int:
-        return sum(bench.counted(home, url, *edited(kind)).values())
-
-    def collect() -> None:
-        bench.art(other, url, "gc", "--force", "--grace", "0")
-
-    found: dict[tuple[str, str], float] = {}
-    for kind in ("own", "beyond"):
-        bench.art(home, url, *edited(kind))
-        alone = requests(kind)
-        with _environment(other):
-            _leave_dead(url)
-        collect()
-        opened = requests(kind)
-        collect()
-        ended = requests(kind)
-        found[kind, "requests"] = alone
-        found[kind, "more requests"] = max(opened, ended) - alone
-        found[kind, "more requests, a plan was opened"] = opened - alone
-        found[kind, "more requests, it was carried out"] = ended - alone
-        times: dict[bool, list[float]] = {False: [], True: []}
-        for run in range(2 * bench.runs):
-            words = edited(kind)
-            with _collecting(other, url) if run % 2 else nullcontext():
-                times[bool(run % 2)].append(bench.art(home, url, *words).seconds)
-        found[kind, "alone, s"] = statistics.median(times[False])
-        found[kind, "beside gc, s"] = statistics.median(times[True])
-        found[kind, "times as long"] = found[kind, "beside gc, s"] / found[kind, "alone, s"]
-    return found
+@contextmanager
+def _place(bench: Bench, name: str) -> Iterator[tuple[str, dict[str, str]]]:
+    if name == "local":
+        shutil.rmtree(bench.work / "pushed", ignore_errors=True)
+        yield str(bench.work / "pushed"), {}
+    else:
+        with bench.bucket() as place:
+            yield place
 
 
 def _open(url: str) -> Any:

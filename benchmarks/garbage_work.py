@@ -1,7 +1,7 @@
 """
 Processes that `benchmarks.garbage` starts: `python -m benchmarks.garbage_work JOB ...`.
 
-    counted FILE WORD ...     `art WORD ...`, its requests by method into FILE
+    counted FILE WORD ...     `art WORD ...`, its requests by method and room into FILE
     marks FILE CHUNKS PACKS   marks of so many chunks: seconds and bytes into FILE
     collect URL GRACE PAUSE   gc until stdin ends, with something to delete each time
 """
@@ -54,7 +54,7 @@ def _counted(file: str, *words: str) -> int:
     counts: Counter[str] = Counter()
     for meter in meters:
         for request, count in meter.requests().items():
-            counts[request.method] += count
+            counts[f"{request.method} {request.room}"] += count
     Path(file).write_text(json.dumps(counts), "utf-8")
     return status
 

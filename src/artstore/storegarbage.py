@@ -53,6 +53,7 @@ class StoreGarbage:
         repack_above: float = 0.5,
         limit_rate: int | None = None,
         force: bool = False,
+        purged_too: bool = False,
         wait: bool = False,
         on_progress: OnProgress | None = None,
     ) -> GarbageReport:
@@ -70,6 +71,8 @@ class StoreGarbage:
             repack_above: packs of which more than this part is dead are repacked.
             limit_rate: bytes a second that repacking may read and write together.
             force: plan however little would go.
+            purged_too: also what was purged less than the restore window ago. Without it a
+                purge has to wait as long as any deletion, since who may write may purge.
             wait: for the grace, and delete, instead of leaving that to the next run.
         Raises:
             StateError: `gc-refused`: something that may be needed cannot be read or is not
@@ -86,6 +89,7 @@ class StoreGarbage:
             repack_above=repack_above,
             bytes_per_second=limit_rate,
             is_forced=force,
+            honours_purges=purged_too,
         )
         return collect_garbage(
             self._garbage_work(settings, on_progress), is_dry_run=dry_run, waits=wait
@@ -99,6 +103,7 @@ class StoreGarbage:
         dry_run: bool = False,
         grace: timedelta = timedelta(hours=24),
         restore_window: timedelta = timedelta(days=7),
+        wait: bool = False,
     ) -> PurgeReport:
         """
         Give a version up for good: it cannot be restored, and its bytes go with the next plan.
@@ -112,6 +117,7 @@ class StoreGarbage:
             force: although it has aliases, is pinned, or a run that goes on uses it.
             dry_run: only say what would be done.
             grace, restore_window: as of `collect_garbage`; the window is that of other versions.
+            wait: for the grace, and delete.
         Raises:
             InvalidInputError: `name-invalid`, no version number is given.
             NotFoundError: `version-not-found`.
@@ -137,11 +143,14 @@ class StoreGarbage:
             restore_window_seconds=restore_window.total_seconds(),
         )
         work = self._garbage_work(settings, None)
-        return purge_version(place, work, state, version, force=force, is_dry_run=dry_run)
+        return purge_version(
+            place, work, state, version, force=force, is_dry_run=dry_run, waits=wait
+        )
 
     def _garbage_work(
         self, settings: GarbageSettings, on_progress: OnProgress | None
     ) -> GarbageWork:
+        from artstore.garbage.ownplans import OwnPlans
         from artstore.garbage.planning import GarbageWork
         from artstore.packs.reader import PackReader
         from artstore.storage.local import LocalStorage
@@ -154,5 +163,6 @@ class StoreGarbage:
             author=self._writes_as(),
             settings=settings,
             on_progress=on_progress,
+            own_plans=OwnPlans(place.cache_directory / "plans" / place.store_id),
             sweep_temporary=own.sweep_temporary if isinstance(own, LocalStorage) else None,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +24,13 @@ import pytest
 
 import artstore as art
 from artstore.api import Store
+from artstore.catalog.guard import is_guarded_here
+from artstore.garbage.records import GarbageReport
 from artstore.testing.servers import S3Server
-from tests.faults.gcwork import COLLECTIONS, check_files
-from tests.faults.killing import SOURCE
+from tests.faults.gcwork import COLLECTIONS, PATH_COUNT, bytes_of, check_files
+from tests.faults.killing import SOURCE, start
+from tests.trees import open_at
+from tests.unit.garbage.collected import log
 
 WORKERS = (
     *(("writer", name) for name in ("1a", "1b", "2a", "3a")),
@@ -133,7 +138,7 @@ def check_all(store: Store, base: Path) -> None:
 
 
 def settle(store: Store) -> None:
-    def run(*, dry_run: bool) -> art.GarbageReport:  # type: ignore[name-defined]
+    def run(*, dry_run: bool) -> GarbageReport:
         return store.collect_garbage(
             grace=timedelta(0),
             restore_window=timedelta(0),
@@ -144,7 +149,7 @@ def settle(store: Store) -> None:
 
     for _ in range(12):
         # Times of a bucket are whole seconds.
-        time.sleep(1.1)
+        time.sleep(0 if is_guarded_here(store.url) else 1.1)
         report = run(dry_run=False)
         if report.plan is not None and report.plan.number is None:
             break
@@ -185,3 +190,64 @@ def test_nobody_loses_a_byte_in_a_bucket(
 ) -> None:
     url = f"s3://{s3_server.make_bucket()}/store"
     check_crowd(url, tmp_path, seconds, monkeypatch)
+
+
+COLLECTING = """
+import sys
+from datetime import timedelta
+import artstore as art
+store = art.open_store(sys.argv[1], project="p")
+store.collections()
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(3):
+    store.collect_garbage(grace=timedelta(0), restore_window=timedelta(0), force=True)
+print("done", flush=True)
+"""
+
+
+def with_garbage(place: Path) -> Store:
+    store = open_at(place)
+    files = {f"f{number:02}": bytes_of(f"f{number:02}") for number in range(PATH_COUNT)}
+    log(store, "one", files)
+    for number in range(6):
+        log(store, "one", dict(list(files.items())[number : number + 5]))
+        log(store, "two", {f"f{number + 10:02}": files[f"f{number + 10:02}"]})
+    for version in (0, 1, 3, 4):
+        store.delete(f"one:v{version}", force=True)
+    return store
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+def test_a_collector_that_is_stopped_at_any_moment_can_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setenv("ARTSTORE_TEST_GRACE_FLOOR", "0")
+    with_garbage(tmp_path / "pristine")
+    stopped = 0
+    whole: float | None = None
+    for moment in range(5):
+        # A copy has the same id: what is known of one must not be held against the next.
+        monkeypatch.setenv("ARTSTORE_CACHE_DIR", str(tmp_path / f"cache-{moment}"))
+        place = tmp_path / f"store-{moment}"
+        shutil.copytree(tmp_path / "pristine", place, symlinks=True)
+        process = start(COLLECTING, place)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        began = time.monotonic()
+        process.stdin.write(b"\n")
+        process.stdin.close()
+        if whole is None:
+            process.wait()
+            whole = time.monotonic() - began
+            assert process.stdout.read() == b"done\n"
+        else:
+            time.sleep(whole * moment / 6)
+            process.send_signal(number)
+            process.wait()
+            stopped += process.stdout.read() == b""
+        process.stdout.close()
+        assert not open_at(place).check(read_data=1.0).problems
+        settle(open_at(place))
+        check_all(open_at(place), tmp_path / f"out-{moment}")
+    assert stopped, "no collector was stopped while it worked"

@@ -21,7 +21,7 @@ from artstore.errors import ArtstoreError
 from tests.conftest import PROFILE
 from tests.stateful.gcworld import GRACE_SECONDS, SIZES, WINDOW_SECONDS, World
 
-NAMES = ("one", "two")
+NAMES = ("one", "two", "three")
 contents = st.frozensets(st.sampled_from([*SIZES, "t0", "t1"]), min_size=1, max_size=6)
 writers = st.sampled_from(("w1", "w2"))
 collectors = st.sampled_from(("g1", "g2"))
@@ -77,12 +77,10 @@ class GarbageMachine(RuleBasedStateMachine):
     def restore(self, machine: str, name: str, number: int, count: int | None) -> None:
         self.do(machine, lambda store: store.restore(f"{name}:v{number}"), count)
 
-    @rule(machine=writers, number=versions, turned=st.booleans(), count=calls)
-    def link(self, machine: str, number: int, turned: bool, count: int | None) -> None:
-        there, here = NAMES[::-1] if turned else NAMES
-
+    @rule(machine=writers, name=collections, number=versions, into=collections, count=calls)
+    def link(self, machine: str, name: str, number: int, into: str, count: int | None) -> None:
         def link(store: Store) -> object:
-            return store.artifact(f"{there}:v{number}").link(here)
+            return store.artifact(f"{name}:v{number}").link(into)
 
         self.do(machine, link, count)
 
@@ -114,7 +112,7 @@ class GarbageMachine(RuleBasedStateMachine):
 
     @rule(
         machine=collectors,
-        grace=st.sampled_from((0.0, GRACE_SECONDS)),
+        grace=st.sampled_from((0.0, GRACE_SECONDS / 2, GRACE_SECONDS)),
         above=st.sampled_from((0.2, 0.5, 1.0)),
         count=st.one_of(st.none(), st.integers(0, 150)),
     )
@@ -137,7 +135,7 @@ class GarbageMachine(RuleBasedStateMachine):
         assert self.world is not None
         self.world.crash(machine)
 
-    @rule(seconds=st.sampled_from((1.0, GRACE_SECONDS + 1, WINDOW_SECONDS + 1)))
+    @rule(seconds=st.sampled_from((1.0, 40.0, GRACE_SECONDS + 1, WINDOW_SECONDS + 1)))
     def time_passes(self, seconds: float) -> None:
         assert self.world is not None
         self.world.clock.seconds += seconds
@@ -166,7 +164,7 @@ class GarbageMachine(RuleBasedStateMachine):
 
 
 GarbageMachine.TestCase.settings = settings(
-    max_examples={"dev": 20, "ci": 40}.get(PROFILE, 1_000),
+    max_examples={"dev": 25, "ci": 120}.get(PROFILE, 1_000),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -210,6 +210,11 @@ class UpkeepLog:
             self._log.refresh()
             return self._log.fold.state()
 
+    @property
+    def head_digest(self) -> bytes:
+        """The digest of the bytes of the last entry that is known."""
+        return self._log.head.digest
+
     def condemned(self, k: int) -> frozenset[str]:
         """
         The keys that plan k condemns.

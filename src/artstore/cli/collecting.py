@@ -72,6 +72,11 @@ def read_length(ctx: click.Context, param: click.Parameter, value: str | None) -
 )
 @click.option("--limit-rate", metavar="SIZE", help="Bytes a second that repacking may move: 50MB.")
 @click.option("--force", is_flag=True, help="Plan however little would go.")
+@click.option(
+    "--purged-too",
+    is_flag=True,
+    help="Also delete what was purged, by anybody, within the restore window.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the grace, then delete, in this run.")
 @shared_options
 @click.pass_obj
@@ -84,6 +89,7 @@ def gc_command(
     repack_above: int,
     limit_rate: str | None,
     force: bool,
+    purged_too: bool,
     wait: bool,
 ) -> None:
     """
@@ -103,6 +109,7 @@ def gc_command(
             repack_above=repack_above / 100,
             limit_rate=None if limit_rate is None else parse_size(limit_rate),
             force=force,
+            purged_too=purged_too,
             wait=wait,
             on_progress=bar.on_progress,
         )
@@ -189,11 +196,13 @@ def purge_lines(report: PurgeReport, *, is_dry_run: bool) -> Iterator[str]:
     yield f"these digests stay in the log: {', '.join(one[:16] for one in report.left_digests)}"
     if report.cached_files:
         yield f"{count(report.cached_files, 'file')} removed from the cache of this machine"
-    if report.gone_after is not None:
-        yield f"its bytes are gone when 'art gc' has run after {report.gone_after}"
+    if report.garbage.swept is not None and report.gone_after is not None:
+        yield "its bytes are gone"
+    elif report.gone_after is not None:
+        yield f"its bytes are gone when 'art gc' has run here after {report.gone_after}"
     elif report.garbage.waiting is not None and not is_dry_run:
         yield (
             f"plan {report.garbage.waiting} comes first: run 'art gc' after "
-            f"{report.garbage.waits_until}, which plans this too"
+            f"{report.garbage.waits_until}, then purge again"
         )
     yield "copies elsewhere are not touched: backups, versioned buckets, caches of other machines"

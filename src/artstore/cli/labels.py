@@ -91,10 +91,18 @@ def _change_labels(
     callback=read_length,
     help="With --purge: time until its bytes may go; at least 1h.",
 )
+@click.option("--wait", is_flag=True, help="With --purge: wait for that, and delete.")
 @shared_options
 @click.pass_obj
 def rm_command(
-    session: Session, *, name: str, force: bool, is_purge: bool, dry_run: bool, grace: timedelta
+    session: Session,
+    *,
+    name: str,
+    force: bool,
+    is_purge: bool,
+    dry_run: bool,
+    grace: timedelta,
+    wait: bool,
 ) -> None:
     """
     Delete one version; 'art restore' brings it back as long as its bytes are there.
@@ -109,10 +117,10 @@ def rm_command(
     parsed = session.name(name)
     if not parsed.is_exact:
         raise _needs_version(session, name, "rm deletes one version")
-    if dry_run and not is_purge:
-        raise InvalidInputError("--dry-run goes with --purge", code="usage-invalid")
+    if (dry_run or wait) and not is_purge:
+        raise InvalidInputError("--dry-run and --wait go with --purge", code="usage-invalid")
     if is_purge:
-        _purge(session, name, force=force, is_dry_run=dry_run, grace=grace)
+        _purge(session, name, force=force, is_dry_run=dry_run, grace=grace, wait=wait)
         return
     store = session.open_store()
     artifact = store.artifact(name)
@@ -127,13 +135,15 @@ def rm_command(
     session.output.result(value, lines, names=[short])
 
 
-def _purge(session: Session, name: str, *, force: bool, is_dry_run: bool, grace: timedelta) -> None:
+def _purge(
+    session: Session, name: str, *, force: bool, is_dry_run: bool, grace: timedelta, wait: bool
+) -> None:
     store = session.open_store()
     parsed = session.name(name)
     if parsed.version is None:
         name = store.artifact(name).qualified_name
     try:
-        report = store.purge(name, force=force, dry_run=is_dry_run, grace=grace)
+        report = store.purge(name, force=force, dry_run=is_dry_run, grace=grace, wait=wait)
     except ArtstoreError as error:
         _explain_force(session, error)
         raise

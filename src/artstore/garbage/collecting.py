@@ -52,7 +52,9 @@ def collect_garbage(
     Cost: as `planning.make_plan` and `sweeping.sweep`.
     """
     try:
-        return _preview(work, as_purged) if is_dry_run else _collect(work, waits=waits)
+        if is_dry_run:
+            return _preview(work, as_purged)
+        return _collect(work, as_purged, waits=waits)
     except (StorageError, ConflictError, StateError) as error:
         if isinstance(error, UnavailableError | ConflictError) or error.code == "gc-refused":
             raise
@@ -76,7 +78,9 @@ def _preview(work: GarbageWork, as_purged: tuple[str, str, int] | None) -> Garba
     return GarbageReport(plan=plan)
 
 
-def _collect(work: GarbageWork, *, waits: bool) -> GarbageReport:
+def _collect(
+    work: GarbageWork, as_purged: tuple[str, str, int] | None, *, waits: bool
+) -> GarbageReport:
     swept: SweepReport | None = None
     plan: GarbagePlan | None = None
     for _ in range(_ROUNDS_COUNT):
@@ -97,7 +101,7 @@ def _collect(work: GarbageWork, *, waits: bool) -> GarbageReport:
                 if waits and plan is not None:
                     return GarbageReport(swept, plan, temporary_bytes=_temporary(work))
                 continue
-            plan = make_plan(work, state.head_n)
+            plan = make_plan(work, state.head_n, as_purged)
             if plan is not None and not (waits and plan.number is not None):
                 return GarbageReport(swept, plan, temporary_bytes=_temporary(work))
         except _MAY_BE_LATE:

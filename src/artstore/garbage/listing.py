@@ -27,13 +27,29 @@ from artstore.packs.locator import PACK_ID_BYTES
 from artstore.packs.moved import MOVED_PREFIX
 from artstore.storage.protocol import KeyInfo, Storage
 
-__all__ = ["CONDEMNED_PREFIX", "ContentTable", "Listing", "list_content"]
+__all__ = ["CONDEMNED_PREFIX", "ContentTable", "Listing", "is_deletable", "list_content"]
 
 CONDEMNED_PREFIX: Final = "upkeep/condemned/"
 """Lists of keys and of heads that entries of gc's log name."""
 _KINDS: Final = {"packs": "", "fragments": ".parquet", "manifests": ""}
+_DELETABLE: Final = re.compile(
+    r"(?:packs|manifests)/([0-9a-f]{2})/\1[0-9a-f]{62}-[0-9a-f]{16}"
+    r"|fragments/([0-9a-f]{2})/\2[0-9a-f]{62}-[0-9a-f]{16}\.parquet"
+    r"|moved/([0-9a-f]{2})/\3[0-9a-f]{62}-[0-9a-f]{16}/[0-9]{12}-[0-9a-f]{16}"
+    r"|index/[^/]+"
+    r"|upkeep/(?:condemned|clock)/[0-9a-f]{16}"
+)
 _DIGITS: Final = "0123456789abcdef"
 _PARALLEL: Final = 16
+
+
+def is_deletable(key: str) -> bool:
+    """
+    Whether gc may delete a value under this key, whatever an entry of its log says.
+
+    Logs, runs and what names the store are never among it.
+    """
+    return _DELETABLE.fullmatch(key) is not None
 
 
 class ContentTable:

@@ -306,10 +306,14 @@ class Marker:
         if followed.tried and not self._is_lenient:
             start, tried = next(iter(followed.tried.items()))
             raise followed.failures.get(start) or pack_missing(self._storage, tried)
-        found = followed.found
-        numbers = self._listing.packs.find_many([place.pack for place in found.values()])
-        columns = ([place.ordinal for place in found.values()], [stored_bytes[s] for s in found])
-        ordinals, sizes = (np.array(column, np.int64) for column in columns)
+        places_now = [
+            (place, stored_bytes[start])
+            for start, places in moved.everywhere(followed.found).items()
+            for place in places
+        ]
+        numbers = self._listing.packs.find_many([place.pack for place, _ in places_now])
+        ordinals = np.array([place.ordinal for place, _ in places_now], np.int64)
+        sizes = np.array([size for _, size in places_now], np.int64)
         fresh = self.marks.chunks.mark(numbers, ordinals, sizes)
         self._fresh_bytes += int(sizes[fresh].sum())
 

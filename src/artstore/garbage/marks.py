@@ -131,7 +131,7 @@ class ChunkMarks:
         start, self._used = self._used, self._used + int(_ROOMS[size]) // _UNIT_BITS
         had, wanted = len(self._bits), self._used * _UNIT_BYTES
         if wanted > had:
-            grown = np.zeros(max(wanted, had * 9 // 8), np.uint8)
+            grown = np.zeros(max(wanted, had * 33 // 32), np.uint8)
             grown[:had] = self._bits
             self._bits = grown
         return start

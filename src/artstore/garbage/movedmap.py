@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from artstore.errors import ArtstoreError, DamagedDataError
-from artstore.packs.moved import MovedRecord, parse_moved_key
+from artstore.packs.moved import ChunkPlace, MovedRecord, parse_moved_key
 from artstore.packs.movedpacks import Followed, Found, Start, follow_moves, read_moved
 from artstore.storage.protocol import Storage
 
@@ -86,6 +86,29 @@ class MovedMap:
             return self.records_of(packs, without)
 
         return follow_moves(starts, records_of, is_there or self.is_there)
+
+    def everywhere(self, starts: Iterable[Start]) -> dict[Start, list[ChunkPlace]]:
+        """
+        Every place at which records say that chunks lie, and at which there is a pack.
+
+        Whoever may write may write a record. So what one of them says must not make what
+        another one says garbage, though readers go by the newest.
+        """
+        found: dict[Start, list[ChunkPlace]] = {}
+        for start in starts:
+            places: dict[Start, ChunkPlace] = {}
+            pending = [start]
+            while pending:
+                pack, ordinal = pending.pop()
+                for record in self.records_of([pack])[pack]:
+                    place = record.find(ordinal) if isinstance(record, MovedRecord) else None
+                    if place is None or (place.pack, place.ordinal) in places:
+                        continue
+                    places[place.pack, place.ordinal] = place
+                    if not self.is_there(place.pack):
+                        pending.append((place.pack, place.ordinal))
+            found[start] = [place for place in places.values() if self.is_there(place.pack)]
+        return found
 
     def trail(self, pack: bytes) -> tuple[set[bytes], set[str]]:
         """

@@ -21,6 +21,7 @@ from artstore.catalog.upkeeplog import UpkeepLog
 from artstore.garbage.deciding import Decision, condemned_gone_packs, decide
 from artstore.garbage.indexrenewal import renew_index
 from artstore.garbage.listing import CONDEMNED_PREFIX
+from artstore.garbage.ownplans import OwnPlans
 from artstore.garbage.records import GarbagePlan
 from artstore.garbage.repacking import Repacked, repack
 from artstore.garbage.settings import GarbageSettings
@@ -49,6 +50,7 @@ class GarbageWork:
         packs: a reader of its own, which has not read anything yet.
         author: `user@host`, written into entries.
         sweep_temporary: removes unfinished writes of some age, where the storage has any.
+        own_plans: which plans are of this machine.
     """
 
     storage: Storage
@@ -58,6 +60,7 @@ class GarbageWork:
     settings: GarbageSettings
     on_progress: OnProgress | None = None
     sweep_temporary: Callable[[float], int] | None = None
+    own_plans: OwnPlans | None = None
 
     @property
     def upkeep(self) -> UpkeepLog:
@@ -82,10 +85,14 @@ def preview_plan(work: GarbageWork, as_purged: tuple[str, str, int] | None = Non
     return decide(survey, work.settings).to_plan(reason="dry-run")
 
 
-def make_plan(work: GarbageWork, head_n: int) -> GarbagePlan | None:
+def make_plan(
+    work: GarbageWork, head_n: int, as_purged: tuple[str, str, int] | None = None
+) -> GarbagePlan | None:
     """
     Make the plan that follows entry `head_n` of gc's log, if one is worth it.
 
+    Args:
+        as_purged: as of `preview_plan`.
     Returns:
         None if somebody else wrote an entry meanwhile: all is to be looked at anew.
     Raises:
@@ -93,7 +100,7 @@ def make_plan(work: GarbageWork, head_n: int) -> GarbagePlan | None:
     Cost: as `take_survey`; what is repacked is read and written once; one entry.
     """
     now_seconds = store_now(work.storage)
-    survey = _survey(work, head_n, now_seconds)
+    survey = _survey(work, head_n, now_seconds, as_purged)
     decision = decide(survey, work.settings)
     if not decision.kinds():
         return decision.to_plan(reason="nothing")
@@ -108,6 +115,8 @@ def make_plan(work: GarbageWork, head_n: int) -> GarbagePlan | None:
     body = _body(work, decision)
     if not work.upkeep.append_at(head_n + 1, ("plan", {"k": head_n + 1, **body}), work.author):
         return None
+    if work.own_plans is not None:
+        work.own_plans.remember(work.upkeep.head_digest)
     plan = decision.to_plan(number=head_n + 1)
     kept = tuple((pack_key(one.pack), one.reason) for one in moved.left)
     ripe = store_now(work.storage) + work.settings.grace_seconds

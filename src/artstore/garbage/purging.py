@@ -96,6 +96,7 @@ def purge_version(
     *,
     force: bool = False,
     is_dry_run: bool = False,
+    waits: bool = False,
 ) -> PurgeReport:
     """
     Give a version up for good, and plan the deletion of what only it needed.
@@ -103,6 +104,7 @@ def purge_version(
     Args:
         version: live, or deleted already.
         force: although it has aliases, is pinned or in use.
+        waits: for the grace, and deletes.
     Raises:
         StateError: as `delete_version`; `gc-refused`.
         DamagedDataError: the list of files of a version cannot be read.
@@ -118,7 +120,7 @@ def purge_version(
         place.catalog.commit(state.project, state.name, PurgeRequest(version.version))
         cached = place.content_cache.forget(digests)
     purged = (state.project, state.name, version.version)
-    garbage = collect_garbage(work, is_dry_run=is_dry_run, as_purged=purged)
+    garbage = collect_garbage(work, is_dry_run=is_dry_run, waits=waits, as_purged=purged)
     return PurgeReport(version_name(state, version), holders, left, cached, garbage)
 
 

@@ -77,8 +77,9 @@ class Roots:
     Attributes:
         heads: of every log, those that only redirect left out: they take no versions.
         live: what can be pulled.
-        restorable: deleted so short a time ago that it can be restored.
-        dropped: deleted before that, or purged: what they alone hold may go.
+        restorable: deleted so short a time ago that it stays, whether it can be restored or
+            was purged.
+        dropped: deleted before that, or purged and honoured: what they alone hold may go.
     """
 
     heads: tuple[LogHead, ...]
@@ -94,6 +95,7 @@ def find_roots(
     now_seconds: float,
     restore_window_seconds: float,
     upkeep_head_n: int,
+    honours_purges: bool = False,
     as_purged: tuple[str, str, int] | None = None,
 ) -> Roots:
     """
@@ -102,7 +104,9 @@ def find_roots(
     Args:
         now_seconds: by the clock of the storage.
         upkeep_head_n: the last entry of gc's log.
-        as_purged: project, collection and number of a version that is taken for purged.
+        honours_purges: a purged version is dropped at once.
+        as_purged: project, collection and number of a version that is taken for purged, and
+            honoured.
     Raises:
         DamagedDataError, UnsupportedFormatError, StateError, StorageError: something cannot
             be read, or not be understood.
@@ -127,7 +131,9 @@ def find_roots(
                 dropped.append(replace(one, is_purged=True))
             elif deleted is None:
                 live.append(one)
-            elif deleted.is_purged or now_seconds - times[deleted.n] >= restore_window_seconds:
+            elif (deleted.is_purged and honours_purges) or (
+                now_seconds - times[deleted.n] >= restore_window_seconds
+            ):
                 dropped.append(one)
             else:
                 restorable.append(one)

@@ -35,6 +35,9 @@ class GarbageSettings:
         repack_above: a pack is repacked if more than this part of it is dead.
         bytes_per_second: what repacking may read and write together; None for no limit.
         is_forced: plan however little would go.
+        honours_purges: what was purged may go before the restore window is over. Who may write
+            may purge, and must not thereby delete: without this a purged version has the
+            window that any deleted one has.
         waste_share: below this part of the store a plan is not worth its fences.
         waste_bytes_a_log: nor below so many bytes for each log that gets a fence.
     """
@@ -44,6 +47,7 @@ class GarbageSettings:
     repack_above: float = 0.5
     bytes_per_second: int | None = None
     is_forced: bool = False
+    honours_purges: bool = False
     waste_share: float = 0.01
     waste_bytes_a_log: int = limits.MIB
 

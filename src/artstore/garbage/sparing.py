@@ -4,15 +4,17 @@ What of a plan stays after all, since an entry that came before its fence needs 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from artstore.errors import ArtstoreError, StorageError
 from artstore.garbage.listing import ContentTable, Listing
 from artstore.garbage.marking import Marker
 from artstore.garbage.movedmap import MovedMap
 from artstore.garbage.roots import RootVersion
-from artstore.packs.locator import pack_key
-from artstore.packs.moved import MOVED_PREFIX
+from artstore.packs.locator import ChunkRef, pack_key
+from artstore.packs.moved import MOVED_PREFIX, ChunkPlace
+from artstore.packs.movedpacks import Start
 from artstore.packs.reader import PackReader
 from artstore.storage.protocol import KeyInfo, Storage
 
@@ -42,7 +44,12 @@ class Condemned:
 
 
 def spared_keys(
-    storage: Storage, packs: PackReader, condemned: Condemned, versions: Iterable[RootVersion]
+    storage: Storage,
+    packs: PackReader,
+    condemned: Condemned,
+    versions: Iterable[RootVersion],
+    *,
+    is_proven: bool,
 ) -> frozenset[str]:
     """
     The condemned keys that some of `versions` needs.
@@ -51,6 +58,9 @@ def spared_keys(
     whatever else the plan deletes: that is what repacking is for. Else all stays by which
     its chunks resolve now.
 
+    Args:
+        is_proven: records are believed. If not, each chunk that is to be found elsewhere is
+            read there, and compared with its digest where it lies now.
     Raises:
         as `Marker.mark`.
     Cost: reads the lists of the versions; a scan of the moved records.
@@ -76,7 +86,8 @@ def spared_keys(
     # A pack that is gone is not condemned by name if its chunks came to lie in a pack that is
     # only now, since whoever moved them wrote that down late.
     gone = {pack: sorted(some) for pack, some in marker.elsewhere.items() if not there(pack)}
-    spared |= _needed_packs(moved, condemned.keys, needed | gone)
+    reader = None if is_proven else packs
+    spared |= _needed_packs(moved, condemned.keys, needed | gone, reader)
     if any(key.startswith("packs/") for key in spared):
         # What must be gone is in a pack that stays: the next plan finds it by its root.
         spared |= condemned.purged_roots
@@ -97,15 +108,53 @@ class _Existing:
 
 
 def _needed_packs(
-    moved: MovedMap, condemned: frozenset[str], needed: dict[bytes, list[int]]
+    moved: MovedMap,
+    condemned: frozenset[str],
+    needed: dict[bytes, list[int]],
+    reader: PackReader | None,
 ) -> set[str]:
     def is_left(pack: bytes) -> bool:
         return pack_key(pack) not in condemned and moved.is_there(pack)
 
-    starts = [(pack, ordinal) for pack, ordinals in needed.items() for ordinal in ordinals]
-    resolved = moved.follow(starts, is_there=is_left, without=condemned).found
     spared: set[str] = set()
-    for pack in dict.fromkeys(pack for pack, ordinal in starts if (pack, ordinal) not in resolved):
+    for pack, ordinals in needed.items():
+        starts = [(pack, ordinal) for ordinal in ordinals]
+        found = moved.follow(starts, is_there=is_left, without=condemned).found
+        if len(found) == len(starts) and (reader is None or _is_right(moved, found, reader)):
+            continue
         packs, records = moved.trail(pack)
         spared |= {pack_key(pack), *map(pack_key, packs), *records} & condemned
     return spared
+
+
+def _is_right(moved: MovedMap, found: Mapping[Start, ChunkPlace], reader: PackReader) -> bool:
+    """Whether chunks are, where records say, what they are where they lie now."""
+    refs = []
+    for (pack, ordinal), place in found.items():
+        now = [ChunkPlace(pack, ordinal, 0)]
+        if not moved.is_there(pack):
+            now = moved.everywhere([(pack, ordinal)])[pack, ordinal]
+        for one in now:
+            footer = reader.footer(one.pack)
+            if one.ordinal >= len(footer.digests):
+                return False
+            refs.append(
+                ChunkRef(
+                    footer.digests[one.ordinal],
+                    place.pack,
+                    place.ordinal,
+                    place.offset_bytes,
+                    footer.stored_bytes[one.ordinal],
+                    footer.plain_bytes[one.ordinal],
+                    footer.codecs[one.ordinal],
+                    footer.plain_bytes[one.ordinal],
+                )
+            )
+    try:
+        for _ in reader.chunks(refs):
+            pass
+    except StorageError:
+        raise
+    except ArtstoreError:
+        return False
+    return True

@@ -116,6 +116,7 @@ def take_survey(
         now_seconds=now_seconds,
         restore_window_seconds=settings.restore_window_seconds,
         upkeep_head_n=upkeep_head_n,
+        honours_purges=settings.honours_purges,
         as_purged=as_purged,
     )
     # After the logs: whatever a live version references was there before its entry.

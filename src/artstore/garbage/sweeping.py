@@ -29,10 +29,19 @@ from artstore.catalog.requests import FenceRequest
 from artstore.catalog.state import CollectionState
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX, Plan
 from artstore.errors import DamagedDataError
+from artstore.garbage.listing import is_deletable
 from artstore.garbage.planning import GarbageWork, write_lines
 from artstore.garbage.records import SweepReport
-from artstore.garbage.roots import RootVersion, all_logs, check_sound, no_log, over_logs
+from artstore.garbage.roots import (
+    RootVersion,
+    all_logs,
+    check_sound,
+    find_roots,
+    no_log,
+    over_logs,
+)
 from artstore.garbage.sparing import Condemned, spared_keys
+from artstore.garbage.storetime import store_now
 
 __all__ = ["ripe_at", "sweep"]
 
@@ -56,8 +65,8 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
     Raises:
         DamagedDataError, UnsupportedFormatError, StateError, StorageError: something cannot
             be read: nothing is deleted then, unless the record of the sweep stands already.
-    Cost: a scan and an entry for each collection; the lists of versions made since the plan;
-        a delete request for 1,000 keys.
+    Cost: a scan and an entry for each collection; the lists of versions made since the plan,
+        of all versions if another machine made it; a delete request for 1,000 keys.
     """
     upkeep = work.upkeep
     plan = upkeep.refresh().plans[k]
@@ -67,14 +76,44 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
     if touched is None:
         # What the plan was made from is not what is here: a restored copy. It ends undone.
         return _end(work, plan, deleted=0, spared=0)
-    condemned = upkeep.condemned(k)
-    if not _record(work, plan, condemned, touched):
+    condemned = frozenset(filter(is_deletable, upkeep.condemned(k)))
+    work.tell("look")
+    needed = _look(work, plan, condemned, touched)
+    if not _record(work, plan, needed):
         return None
     record = upkeep.refresh().sweeps[k]
-    spared = upkeep.keys_in(record.spared, record.spared_in)
+    # Whatever a record says, what is seen to be needed stays.
+    spared = condemned & (needed | upkeep.keys_in(record.spared, record.spared_in))
     work.tell("delete")
     deleted = _delete(work, condemned - spared)
-    return _end(work, plan, deleted=deleted, spared=len(spared & condemned))
+    return _end(work, plan, deleted=deleted, spared=len(spared))
+
+
+def _look(
+    work: GarbageWork, plan: Plan, condemned: frozenset[str], touched: list[RootVersion]
+) -> frozenset[str]:
+    """
+    What of a plan must stay.
+
+    Of a plan that this machine made only what came since it is looked at. One of another
+    machine is proven as if somebody had made it up who may write and must not delete: all
+    versions are read, and chunks that it says were moved are compared with their digests.
+    """
+    digest = digest_at(work.storage, UPKEEP_PREFIX, plan.k)
+    is_own = work.own_plans is not None and work.own_plans.has(digest)
+    versions = list(touched)
+    if not is_own:
+        roots = find_roots(
+            work.storage,
+            work.catalog,
+            now_seconds=store_now(work.storage),
+            restore_window_seconds=work.settings.restore_window_seconds,
+            upkeep_head_n=work.upkeep.refresh().head_n,
+            honours_purges=work.settings.honours_purges,
+        )
+        versions += (*roots.live, *roots.restorable)
+    dead = Condemned(condemned, _purged_roots(work, condemned))
+    return spared_keys(work.storage, work.packs, dead, versions, is_proven=is_own)
 
 
 # --- Fences -----------------------------------------------------------------------------
@@ -136,10 +175,10 @@ def _fence_one(
     prefix = collection_prefix(project, name)
     if head is not None and not _is_same(work, state, head, prefix):
         return None
-    if is_recorded:
-        # What is spared stands already: a fence that is missing now was lost with a copy.
-        fenced = any(one.plan == plan.k and one.n > known_n for one in state.fences)
-        return [] if fenced or head is None else None
+    fenced = any(one.plan == plan.k and one.n > known_n for one in state.fences)
+    if is_recorded and head is not None and not fenced:
+        # What was spared stands already: a fence that is missing now was lost with a copy.
+        return None
     request = FenceRequest(plan.k, after=known_n)
     committed = catalog.commit(project, name, request, start=PushStart(state.head_n))
     state = committed.state
@@ -184,18 +223,12 @@ def _touched(state: CollectionState, raws: Iterable[RawEntry]) -> Iterator[RootV
 # --- Record, deletes, end ---------------------------------------------------------------
 
 
-def _record(
-    work: GarbageWork, plan: Plan, condemned: frozenset[str], touched: list[RootVersion]
-) -> bool:
+def _record(work: GarbageWork, plan: Plan, needed: frozenset[str]) -> bool:
     """Write down what is spared, unless that stands. False if the plan is done already."""
     upkeep = work.upkeep
     state = upkeep.refresh()
     if plan.k not in state.sweeps and plan.k not in state.done:
-        work.tell("look")
-        purged = _purged_roots(work, condemned)
-        spared = sorted(
-            spared_keys(work.storage, work.packs, Condemned(condemned, purged), touched)
-        )
+        spared = sorted(needed)
         fields: dict[str, object] = {"plan": plan.k, "spared": spared}
         if len(spared) > _INLINE_KEYS_COUNT:
             listed = write_lines(work.storage, spared)

@@ -34,12 +34,13 @@ class Habits(NamedTuple):
     """
     What collectors of a scene do.
 
-    `leaves_young`: what repacks made may be too young to be condemned.
+    `repack_max`: how many there are in all; `leaves_young`: what repacks made may be too young to be condemned.
     `window`: what was deleted counts as live until its time is over; "some" collectors only.
     """
 
     plan_max: int = 2
     repacks: bool = False
+    repack_max: int = 2
     leaves_young: bool = False
     window: str = "no"
     purges: bool = False
@@ -65,6 +66,7 @@ class Collector(NamedTuple):
     listed: tuple[int, ...] = ()
     spares: Keys = NOTHING
     has_window: bool = False
+    is_last: bool = False
 
 
 Steps = Iterator[tuple[World, Collector]]
@@ -80,6 +82,8 @@ def is_protected(world: World, log: int, number: int) -> bool:
 
 def collect_steps(world: World, gc: Collector, habits: Habits, mutant: str) -> Steps:
     """What a gc process may do next."""
+    if gc.step == "end":
+        return
     if gc.step == "idle":
         yield from _begin(world, habits, mutant)
     elif gc.step in _PLANNING:
@@ -152,7 +156,7 @@ def _marked(world: World, ref: str, mutant: str) -> set[str]:
 def _choose(world: World, gc: Collector, habits: Habits, mutant: str) -> Steps:
     """Repack one pack of which some chunks are dead, or none."""
     candidates = []
-    if habits.repacks:
+    if habits.repacks and world.made < habits.repack_max:
         for pack in sorted(key for key in world.objects if not key.startswith("moved")):
             chunks = pack.partition(":")[2]
             live = "".join(c for c in chunks if f"{pack}/{c}" in gc.marks)
@@ -239,7 +243,7 @@ def _plan(world: World, gc: Collector, habits: Habits, mutant: str) -> Steps:
     if mutant == "a second open plan":
         is_free = len(world.plans) < habits.plan_max
     if not is_free:
-        yield world, Collector()
+        yield world, Collector("end" if gc.is_last else "idle")
         return
     k = len(world.plans)
     world = world._replace(plans=(*world.plans, Plan(gc.condemned, gc.heads)))

@@ -60,7 +60,7 @@ class Scene(NamedTuple):
             collectors=tuple(sorted(self.collectors)),
             plans=self.plans,
             parts=self.parts,
-            made=len([key for key in self.objects if not key.startswith("moved")]) - 1,
+            made=sum(key[1].isdigit() for key in self.objects),
         )
 
 
@@ -132,7 +132,12 @@ def _copying(scene: Scene, world: World) -> Iterator[World]:
     elif step == "all":
         _, logs, objects, plans = world.backup
         copy = scene.world()._replace(logs=logs, objects=objects, plans=plans, made=world.made)
-        yield copy._replace(backup=("used",))
+        # Another push has another push id.
+        again = tuple(
+            writer._replace(own=f"again {writer.own}") if writer.own else writer
+            for writer in copy.writers
+        )
+        yield copy._replace(writers=again, backup=("used",))
 
 
 def _content(world: World) -> tuple[Any, ...]:
