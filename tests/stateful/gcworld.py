@@ -45,7 +45,13 @@ RACES: Final = frozenset(
         *("content-condemned", "content-vanished", "plan-unreadable", "version-superseded"),
         *("commit-contended", "version-not-found", "version-deleted", "version-purged"),
         *("collection-not-found", "version-aliased", "alias-not-found", "manifest-missing"),
-        *("pack-missing", "fragment-missing", "version-not-deleted", "key-not-found", "type-mismatch"),
+        *(
+            "pack-missing",
+            "fragment-missing",
+            "version-not-deleted",
+            "key-not-found",
+            "type-mismatch",
+        ),
     ]
 )
 

@@ -154,9 +154,7 @@ class StallingStorage:
     def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
         # Listed whole at once: a scan that is slow sees more of what is new, never less.
         found: list[KeyInfo] = []
-        self._guarded(
-            f"scan {prefix}", lambda: found.extend(self.inner.scan(prefix, after=after))
-        )
+        self._guarded(f"scan {prefix}", lambda: found.extend(self.inner.scan(prefix, after=after)))
         yield from found
 
     def scan_names(self, prefix: str) -> Iterator[str]:

@@ -85,9 +85,7 @@ class GarbageMachine(RuleBasedStateMachine):
         self.do(machine, link, count)
 
     @rule(machine=writers, name=collections, number=versions, text=versions, count=calls)
-    def describe(
-        self, machine: str, name: str, number: int, text: int, count: int | None
-    ) -> None:
+    def describe(self, machine: str, name: str, number: int, text: int, count: int | None) -> None:
         def describe(store: Store) -> None:
             artifact = store.artifact(f"{name}:v{number}")
             artifact.description = f"text {text}"

@@ -247,7 +247,7 @@ def _moved(
     chunks: Mapping[bytes, Iterable[int]],
     condemned: frozenset[str],
 ) -> frozenset[str]:
-    """Packs whose needed chunks all lie elsewhere, exactly, in packs that stay."""
+    """Packs whose needed chunks all lie elsewhere, by records and in packs that stay."""
     if not keys:
         return _NO_KEYS
     from artstore.packs.movedpacks import MovedPacks
@@ -260,7 +260,7 @@ def _moved(
         key = pack_key(pack)
         return key not in condemned and _is_there(storage, key)
 
-    lost = MovedPacks(storage).uncovered(needed, is_there)
+    lost = MovedPacks(storage).uncovered(needed, is_there, without=condemned)
     return frozenset(pack_key(pack) for pack in needed if pack not in lost)
 
 

@@ -8,7 +8,7 @@ moved too (docs/format/moved.md section 4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
@@ -230,7 +230,11 @@ class MovedPacks:
         return answers
 
     def uncovered(
-        self, chunks: Mapping[bytes, Iterable[int]], is_there: IsThere | None = None
+        self,
+        chunks: Mapping[bytes, Iterable[int]],
+        is_there: IsThere | None = None,
+        *,
+        without: Collection[str] = (),
     ) -> dict[bytes, list[int]]:
         """
         Of chunks of packs that are gone, those that no record leads to.
@@ -238,6 +242,7 @@ class MovedPacks:
         Args:
             chunks: packs, each of which is gone, and ordinals in them.
             is_there: whether a pack exists; asks the storage if not given, once a pack.
+            without: keys of records that are taken for gone.
         Raises:
             DamagedDataError: `moved-damaged`, a record that may have had one of them.
         Cost: as `places`, always asked anew; and a look for each target.
@@ -252,7 +257,14 @@ class MovedPacks:
 
         with self._lock:
             self._forget(chunks)
-        followed = self.follow(starts, is_there or look)
+
+        def records_of(packs: set[bytes]) -> Mapping[bytes, Sequence[Found]]:
+            return {
+                pack: [r for r in records if not (isinstance(r, MovedRecord) and r.key in without)]
+                for pack, records in self._records_of(packs).items()
+            }
+
+        followed = follow_moves(starts, records_of, is_there or look)
         for error in followed.failures.values():
             raise error
         lost: dict[bytes, list[int]] = {}

@@ -34,7 +34,7 @@ class Habits(NamedTuple):
     """
     What collectors of a scene do.
 
-    `repack_max`: how many there are in all; `leaves_young`: what repacks made may be too young to be condemned.
+    `repack_max`: repacks in all; `leaves_young`: what they made may be too young to go.
     `window`: what was deleted counts as live until its time is over; "some" collectors only.
     """
 
@@ -334,6 +334,8 @@ def _spared(world: World, gc: Collector, mutant: str) -> Keys:
     spared = set[str]()
     for ref in _named(world, gc, mutant):
         is_moved = bool(resolve(left, ref))
+        if mutant == "only packs that are condemned are looked at":
+            is_moved = is_moved or pack_of(ref) not in plan.condemned
         if mutant == "any record counts as moved":
             pack, _, chunk = ref.partition("/")
             moved = [target_of(key) for key in world.objects if key.startswith("moved")]

@@ -130,13 +130,22 @@ _STALLED = Collector(
     todo=(_LATE,),
     is_last=True,
 )
-SCENES["a record that comes late"] = Scene(
-    (_WIDE,),
-    frozenset({"P:abc", "P1:ab"}),
-    (Writer("restore"),),
-    REPACKS._replace(leaves_young=True),
-    collectors=(Collector(), _STALLED),
-)
+
+
+def late(*writers: Writer) -> Scene:
+    return Scene(
+        (_WIDE,),
+        frozenset({"P:abc", "P1:ab"}),
+        writers,
+        REPACKS._replace(leaves_young=True),
+        collectors=(Collector(), _STALLED),
+    )
+
+
+SCENES |= {
+    "a record that comes late": late(Writer("restore")),
+    "a record that comes late, a push": late(Writer("index", 0, places("P:abc/b"))),
+}
 
 # P:abc is gone, P1:ab has what was live of it; now that is repacked.
 _FENCE = (Entry("fence", 0),)
@@ -158,6 +167,10 @@ SCENES |= {
     "moved content is restored": moved(Writer("restore")),
     "moved twice, restored": moved(Writer("restore"), plan_max=3, deletes=2),
     "moved twice, another log": moved(Writer("other", 1), plan_max=3, deletes=2),
+    "moved beside what lives": moved(
+        Writer("other", 1),
+        logs=(created(places("P:abc/a"), places("P1:ab/b")) + _FENCE, EMPTY + _FENCE),
+    ),
 }
 
 LARGE_SCENES: dict[str, Scene] = {
@@ -234,7 +247,10 @@ MUTANTS: dict[str, str] = {
     "mark does not follow moved records": "a pack of a repack is repacked",
     "gone packs are not condemned with their targets": "moved content of another log",
     "chains are neither told straight nor followed": "moved twice, another log",
-    "only the pack compared, not its targets": "a record that comes late",
+    "gone packs are compared by name": "a record that comes late",
+    "what was found elsewhere is forgotten": "a record that comes late, a push",
+    "only packs that are condemned are looked at": "a record that comes late",
+    "condemned records are followed": "moved beside what lives",
     "newest record only": "a record that comes late",
     "purge leaves packs that are mostly live": "a purge",
 }

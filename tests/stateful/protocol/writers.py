@@ -46,8 +46,8 @@ class Writer(NamedTuple):
     - "part": writes a part of the draft; "finish": publishes the draft
 
     `own` is what it stores first. `known` entries of its log are known by now, `start` when it
-    began. `done` and `feared` are plans, as bits. `path` is what was seen on the way to what
-    it relies on.
+    began. `done` and `feared` are plans, as bits. `gone` are packs whose chunks were found
+    elsewhere: whatever a plan names, they are looked for again without what it condemns.
     """
 
     mode: str
@@ -63,7 +63,7 @@ class Writer(NamedTuple):
     feared: int = 0
     refs: Keys = NOTHING
     has_looked: bool = False
-    path: Keys = NOTHING
+    gone: Keys = NOTHING
 
     def stopped(self) -> Writer:
         return Writer(self.mode, self.log, own=self.own, step="end")
@@ -222,13 +222,29 @@ def _create(world: World, writer: Writer, mutant: str) -> Steps:
         return
     if mutant == "done looked up late":
         writer = writer._replace(done=done_plans(world))
-    if not _may_commit(world, writer, state, mutant):
+    gone = _check(world, writer, state, mutant)
+    if gone is None:
         yield world, writer.stopped()
-    elif len(log) == writer.known:
-        yield appended(world, writer.log, entry), writer.stopped()
+    elif gone != writer.gone:
+        # It looked around; whatever happens before its create.
+        yield world, writer._replace(step="commit", gone=gone)
     else:
-        looked = writer.has_looked and writer.mode != "restore"
-        yield world, writer._replace(known=writer.known + 1, has_looked=looked)
+        yield _committed(world, writer, entry)
+
+
+def _commit(world: World, writer: Writer, mutant: str) -> Steps:
+    state = fold(world.logs[writer.log][: writer.known])
+    entry = _entry(writer, state)
+    assert entry is not None
+    yield _committed(world, writer._replace(step="create"), entry)
+
+
+def _committed(world: World, writer: Writer, entry: Entry) -> tuple[World, Writer]:
+    """The number is won, or the entry of who won it is read."""
+    if len(world.logs[writer.log]) == writer.known:
+        return appended(world, writer.log, entry), writer.stopped()
+    looked = writer.has_looked and writer.mode != "restore"
+    return world, writer._replace(known=writer.known + 1, has_looked=looked)
 
 
 def _is_live(state: State, number: int) -> bool:
@@ -300,7 +316,7 @@ def _look(world: World, writer: Writer, mutant: str) -> Steps:
     refs = writer.refs
     if writer.is_blind:
         refs |= writer.own_refs
-    path = set[str]()
+    gone = set[str]()
     if not _is_skipped(writer, mutant):
         rule = "by pack" if mutant == "look by pack, not by chunk" else ""
         for ref in refs:
@@ -313,10 +329,11 @@ def _look(world: World, writer: Writer, mutant: str) -> Steps:
                     continue
                 yield world, writer.stopped()
                 return
-            path.update(found)
-    if mutant == "only the pack compared, not its targets":
-        path = set()
-    yield world, writer._replace(step="create", has_looked=True, path=frozenset(path))
+            if len(found) > 1:
+                gone.add(pack_of(ref))
+    if mutant == "gone packs are compared by name":
+        gone = set()
+    yield world, writer._replace(step="create", has_looked=True, gone=frozenset(gone))
 
 
 def _is_skipped(writer: Writer, mutant: str) -> bool:
@@ -328,54 +345,71 @@ def _is_skipped(writer: Writer, mutant: str) -> bool:
     }.get(writer.mode, "-")
 
 
-def _may_commit(world: World, writer: Writer, state: State, mutant: str) -> bool:
-    """No fence below n, and nothing feared, may be about to delete what is needed."""
-    if writer.mode == "restore":
-        fences = _fences_since(writer, state)
-        if mutant == "restore without a check":
-            fences = []
-        return all(
-            not _is_hit(world, k, keys_of(writer.refs) | writer.path, mutant)
-            for _, k in fences
-            if not writer.done >> k & 1
-        )
-    foreign = keys_of(_foreign(writer, state, mutant))
-    if foreign:
-        foreign |= writer.path
-    own = writer.own_keys
-    if mutant == "own objects not compared":
-        own = NOTHING
-    if mutant == "description without a check" and writer.mode == "describe":
-        return True
-    if mutant == "parts are not compared" and writer.mode == "finish":
-        return True
-    for k in range(len(world.plans)):
-        is_feared = writer.feared >> k & 1
-        if is_feared and not writer.done >> k & 1 and _is_hit(world, k, foreign | own, mutant):
-            return False
+def _check(world: World, writer: Writer, state: State, mutant: str) -> Keys | None:
+    """
+    Whether no plan of a fence below n, or that is feared, deletes what is needed.
+
+    Returns:
+        the packs whose chunks were found elsewhere; None: something would be lost.
+    """
+    if mutant == {
+        "describe": "description without a check",
+        "finish": "parts are not compared",
+        "restore": "restore without a check",
+    }.get(writer.mode):
+        return writer.gone
+    is_restore = writer.mode == "restore"
+    fences = _fences_since(writer, state) if is_restore else list(state.fences)
     if mutant == "fence not looked at":
-        return True
-    for n, k in state.fences:
+        fences = []
+    # What was written after a plan it does not condemn.
+    old = {k for n, k in fences if n < writer.start and not is_restore}
+    feared = {k for k in range(len(world.plans)) if writer.feared >> k & 1}
+    refs = _foreign(writer, state, mutant)
+    gone = writer.gone
+    for k in sorted(feared | {k for _, k in fences}):
         if writer.done >> k & 1:
             continue
-        if _is_hit(world, k, foreign if n < writer.start else foreign | own, mutant):
-            return False
-    return True
+        own = NOTHING if k in old or mutant == "own objects not compared" else writer.own_keys
+        found = _uncondemned(world, k, own, refs, gone, mutant)
+        if found is None:
+            return None
+        if mutant != "what was found elsewhere is forgotten":
+            gone |= found
+    return gone
 
 
-def _is_hit(world: World, k: int, keys: Keys, mutant: str) -> bool:
-    if not keys:
-        return False
+def _uncondemned(
+    world: World, k: int, own: Keys, refs: Keys, gone: Keys, mutant: str
+) -> Keys | None:
+    """Packs that the plan deletes and of which all that is needed stays elsewhere; None: not all."""
+    if not own and not refs:
+        return NOTHING
     if k >= len(world.plans):
-        return True
+        return None
     plan = world.plans[k]
     if not plan.is_readable:
         # Its list is gone: whatever it deleted, this push did not compare it.
-        return mutant != "a trimmed plan counts as empty"
-    return bool(keys & plan.condemned)
+        return NOTHING if mutant == "a trimmed plan counts as empty" else None
+    if own & plan.condemned:
+        return None
+    left = world.objects - plan.condemned
+    if mutant == "condemned records are followed":
+        left |= frozenset(key for key in world.objects if key.startswith("moved"))
+    moved = set[str]()
+    for ref in refs:
+        pack = pack_of(ref)
+        if pack not in plan.condemned and pack not in gone:
+            continue
+        rule = "by pack" if mutant == "look by pack, not by chunk" else ""
+        if not resolve(left, ref, rule):
+            return None
+        moved.add(pack)
+    return frozenset(moved)
 
 
 _STEPS = {
+    "commit": _commit,
     "HEAD": _head,
     "read log": _read_log,
     "read gc": _read_gc,

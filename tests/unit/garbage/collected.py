@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 
@@ -13,6 +12,7 @@ from artstore import limits
 from artstore.api import Store
 from artstore.errors import StateError
 from artstore.garbage.records import GarbageReport
+from artstore.manifests.writer import ManifestWriter
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.protocol import Storage
 from artstore.tables.table import Table
@@ -61,7 +61,10 @@ def every_kind() -> dict[str, bytes]:
     storage = MemoryStorage("x")
     store = opened(storage)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(limits, "INLINE_SEGMENTS_BYTES", 2000)
+        # Many segments, and lists of segments above them.
+        patch.setattr(limits, "SEGMENT_TARGET_COUNT", 8)
+        patch.setitem(ManifestWriter.__init__.__kwdefaults__, "inline_bytes", 0)
+        patch.setitem(ManifestWriter.__init__.__kwdefaults__, "root_segments", 12)
         many = {f"f{number:04}": b"%d" % number for number in range(300)}
         log(store, "many", many)
         log(store, "many", many | {"new": b"new"})
@@ -148,5 +151,3 @@ def flipped(storage: Storage, key: str) -> None:
     data = bytearray(storage.read(key))
     data[len(data) // 3] ^= 4
     replaced(storage, key, bytes(data))
-
-

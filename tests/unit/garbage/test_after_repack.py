@@ -234,6 +234,20 @@ def test_a_version_is_linked_while_its_packs_are_about_to_go(
     assert problems_of(at(storage)) == []
 
 
+def test_what_is_found_by_a_record_that_is_about_to_go_is_not_relied_on(
+    storage: MeteredStorage, source: Path
+) -> None:
+    push(at(storage), source)
+    old = keys_of(storage, "packs/")
+    repacked(at(storage))
+    version = at(storage).artifact("ds")
+    # The new pack stays, for the sake of others; what leads to it from the old one goes.
+    collect(storage, *keys_of(storage, "moved/"), *old)
+    with pytest.raises(ConflictError) as caught:
+        version.link("other")
+    assert caught.value.code == "content-condemned"
+
+
 def test_what_was_moved_into_a_pack_that_is_about_to_go_is_not_relied_on(
     storage: MeteredStorage, source: Path
 ) -> None:

@@ -187,9 +187,7 @@ def test_nothing_goes_before_both_graces_are_over(clock: TwoClocks) -> None:
 
 
 @pytest.mark.parametrize("hours", [-1000, 1000])
-def test_a_clock_of_a_machine_that_is_wrong_changes_nothing(
-    clock: TwoClocks, hours: int
-) -> None:
+def test_a_clock_of_a_machine_that_is_wrong_changes_nothing(clock: TwoClocks, hours: int) -> None:
     memory = MemoryStorage("x")
     store = opened(StallingStorage(memory, clock))
     log(store, "d", {"a": noise(5000, 1)})

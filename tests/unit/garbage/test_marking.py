@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -179,6 +179,7 @@ def packs_of(storage: Storage, name: str) -> dict[str, list[str]]:
     entries = list(manifest.entries())
     return {
         "segments": [pack_key(ref.pack) for ref in manifest.segment_refs()],
+        "lists": [pack_key(ref.pack) for ref in manifest.list_refs()],
         "top": [pack_key(ref.pack) for entry in entries for ref in entry.chunks],
         "all": [pack_key(ref.pack) for _, ref in version_refs(manifest, PackReader(storage))],
     }
@@ -217,6 +218,17 @@ def test_a_pack_of_segments_that_cannot_be_read_stops_gc(
     segments = packs_of(unplanned, "many:v1")["segments"]
     assert segments
     damage(unplanned, segments[0])
+    refusal(unplanned)
+
+
+@damages
+def test_a_list_of_segments_that_cannot_be_read_stops_gc(
+    unplanned: MemoryStorage, damage: Callable
+) -> None:
+    packs = packs_of(unplanned, "many:v1")
+    assert packs["lists"]
+    assert len(packs["segments"]) > 12
+    damage(unplanned, packs["lists"][0])
     refusal(unplanned)
 
 
@@ -348,10 +360,6 @@ def test_a_sweep_reads_what_was_made_since_the_plan(storage: MemoryStorage) -> N
         pytest.skip("nothing was planned")
     flipped(storage, root_of(storage, "ds:v3"))
     assert "p/ds:v3" in refusal(storage).message
-
-
-def all_of(storage: Storage) -> Iterator[str]:
-    yield from keys(storage, "")
 
 
 def test_limits_of_a_pack_hold_for_what_names_it(unplanned: MemoryStorage) -> None:

@@ -28,7 +28,6 @@ from tests.unit.garbage.collected import (
     opened,
     planned,
     refusal,
-    values_of,
 )
 
 DS = "collections/p/ds/"

@@ -16,7 +16,9 @@ from tests.trees import noise
 from tests.unit.garbage.collected import keys, log, opened
 
 GRACE_SECONDS = 50.0
-A, B, C = ({name: noise(size, size)} for name, size in (("a", 30_000), ("b", 29_000), ("c", 99_000)))
+A, B, C = (
+    {name: noise(size, size)} for name, size in (("a", 30_000), ("b", 29_000), ("c", 99_000))
+)
 
 
 class Town:

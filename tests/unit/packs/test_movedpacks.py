@@ -341,6 +341,8 @@ def test_chunks_that_no_record_leads_to_are_told_by_ordinal(storage: MeteredStor
     assert moved.uncovered({pack: [0, 1, 2]}) == {}
     assert moved.uncovered({pack: [2, 3, 5, 3]}) == {pack: [3, 5]}
     assert moved.uncovered({pack: [1]}, lambda _: False) == {pack: [1]}
+    record = next(info.key for info in storage.scan("moved/"))
+    assert moved.uncovered({pack: [1]}, without={record}) == {pack: [1]}
     delete(storage, target)
     assert moved.uncovered({pack: [1]}) == {pack: [1]}
 
