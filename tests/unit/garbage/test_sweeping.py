@@ -88,8 +88,9 @@ def test_two_sweepers_that_take_turns_at_every_call_end_well(
                 storage = StallingStorage(memory, clock)
                 store = opened(storage)
                 works.append(Work(storage, lambda store=store: collect(store)))
-            while not all([work.step(pace) for work in works]):
-                pass
+            while not all(work.is_done for work in works):
+                for work in works:
+                    work.step(pace)
             assert [work.error for work in works] == [None, None]
             whole(memory)
             assert entry_key("upkeep/", 2) in keys(memory, "upkeep/0")
