@@ -37,6 +37,7 @@ from artstore.catalog.state import (
 
 __all__ = ["Fold"]
 
+_ABANDONED: Final = -1
 _NOT_LIVE: Final = "names a version that is not live"
 _BEGINNINGS: Final = frozenset(["create", "redirect"])
 _ANYWHERE: Final = frozenset(["fence", "attest"])
@@ -391,7 +392,8 @@ class Fold:
             return None
         if self._drafts.get(draft, -1) is not None:
             return f"abandons draft {draft}, which is not open"
-        del self._drafts[draft]
+        # Its id stays taken: parts of a draft that gc has deleted must not be made again.
+        self._drafts[draft] = _ABANDONED
         return None
 
     def _attest(self, entry: LogEntry) -> str | None:  # noqa: ARG002 - one signature for all rules

@@ -203,7 +203,7 @@ def _made_before(request: PublishRequest, state: CollectionState) -> VersionStat
     if made is not None:
         return made
     if request.draft is not None and (number := state.drafts.get(request.draft)) is not None:
-        return state.versions[number]
+        return state.versions.get(number)  # none for one that was abandoned
     if not request.earlier_pushes:
         return None
     return next(

@@ -174,6 +174,7 @@ class CollectionState:
     aliases: Mapping[str, int] = field(default_factory=_nothing)
     fences: tuple[Fence, ...] = ()
     drafts: Mapping[str, int | None] = field(default_factory=_nothing)
+    """The version that each draft became: None while it is open, -1 if it was abandoned."""
     now_named: tuple[str, str] | None = None
     redirect: tuple[str, str] | None = None
     warnings: tuple[LogWarning, ...] = ()

@@ -190,11 +190,12 @@ def _purged(survey: Survey, table: ContentTable, unmarked: Numbers) -> Numbers:
 def _dead_records(survey: Survey) -> list[KeyInfo]:
     """Moved records of packs that nothing names any more, or that are there after all."""
     found = []
+    named = survey.moved.passed(survey.marks.gone_packs)
     for info in survey.listing.moved:
         try:
             pack, _ = parse_moved_key(info.key)
         except DamagedDataError:
             continue  # no key of ours: it stays
-        if survey.moved.is_there(pack) or pack not in survey.marks.gone_packs:
+        if survey.moved.is_there(pack) or pack not in named:
             found.append(info)
     return found

@@ -110,6 +110,25 @@ class MovedMap:
             found[start] = [place for place in places.values() if self.is_there(place.pack)]
         return found
 
+    def passed(self, packs: Iterable[bytes]) -> set[bytes]:
+        """
+        Packs that are gone, and all that are gone too and that their chunks came by.
+
+        A record that cannot be read leads nowhere. Cost: reads the records of all of them.
+        """
+        found = pending = set(packs)
+        while pending:
+            targets = {
+                target
+                for records in self.records_of(pending).values()
+                for record in records
+                if isinstance(record, MovedRecord)
+                for target in record.targets
+            }
+            pending = {one for one in targets - found if not self.is_there(one)}
+            found = found | pending
+        return found
+
     def trail(self, pack: bytes) -> tuple[set[bytes], set[str]]:
         """
         Every pack that any chunk of a gone pack may be found in, and the records that lead there.

@@ -206,7 +206,8 @@ def _projects(storage: Storage) -> dict[bytes, str]:
 def _records_by_target(survey: Survey) -> dict[bytes, list[MovedRecord]]:
     """The records of packs that are gone and still named, by the packs they lead to."""
     found: dict[bytes, list[MovedRecord]] = {}
-    for records in survey.moved.records_of(survey.marks.gone_packs).values():
+    named = survey.moved.passed(survey.marks.gone_packs)
+    for records in survey.moved.records_of(named).values():
         for record in records:
             if isinstance(record, MovedRecord):
                 for target in record.targets:

@@ -191,10 +191,9 @@ def _repacking(
 
 def _repack(world: World, gc: Collector, habits: Habits, mutant: str) -> Steps:
     key, *rest = gc.todo
-    if not key.startswith("moved"):
-        if gc.old not in world.objects:
-            # Read before it was deleted, written late; or not read in time.
-            yield world, Collector()
+    if not key.startswith("moved") and gc.old not in world.objects:
+        # Read before it was deleted, written late; or not read in time.
+        yield world, Collector()
     if mutant != "plan before the record is durable" or not key.startswith("moved"):
         world = with_object(world, key)
         gc = gc._replace(todo=tuple(rest))
@@ -365,7 +364,7 @@ def _named(world: World, gc: Collector, mutant: str) -> set[str]:
             version = state.versions[number]
             if version.is_purged or (version.deleted >= 0 and mutant == "only what is live"):
                 continue
-            refs |= which if which else version.all_refs
+            refs |= which or version.all_refs
         if state.draft == "open" and mutant != "parts are no roots":
             refs |= {ref for part in world.parts for ref in part.refs}
     return refs
@@ -400,10 +399,10 @@ def _done(world: World, gc: Collector, mutant: str) -> Steps:
 
 
 def _late_record(world: World, gc: Collector, mutant: str) -> Steps:
+    """Only of a mutant: the plan was first."""
     key, *rest = gc.todo
-    world = with_object(world, key)
-    step = "late record" if rest else "list"
-    yield world, Collector("list", gc.plan) if not rest else gc._replace(step=step, todo=tuple(rest))
+    left = gc._replace(todo=tuple(rest)) if rest else Collector("list", gc.plan)
+    yield with_object(world, key), left
 
 
 def _changed(world: World, k: int, plan: Plan) -> World:

@@ -102,9 +102,7 @@ def with_p(*writers: Writer, logs: tuple[Log, ...] = (BOTH,), **how: object) -> 
 
 SCENES |= {
     "a repack beside a push": with_p(Writer("index", 0, places(B))),
-    "a repack beside a push, two collectors": with_p(
-        Writer("index", 0, places(B)), collectors=TWO
-    ),
+    "a repack beside a push, two collectors": with_p(Writer("index", 0, places(B)), collectors=TWO),
     "a repack beside a restore": with_p(Writer("restore"), deletes=2),
     "a repack beside a link": with_p(Writer("link", 1), logs=(BOTH, EMPTY), deletes=2),
     "a repack beside another log": with_p(Writer("other", 1), logs=(BOTH, EMPTY), deletes=2),

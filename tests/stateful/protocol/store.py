@@ -10,7 +10,7 @@ descriptions) is a pack of one chunk here: it is referenced and deleted in the s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -119,7 +119,7 @@ class World(NamedTuple):
 # --- Logs ---------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def fold(log: Log) -> State:
     if not log:
         return State()
@@ -170,12 +170,12 @@ def open_plans(world: World) -> int:
 # --- Places -------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def pack_of(ref: str) -> str:
     return ref.partition("/")[0]
 
 
-@lru_cache(maxsize=None)
+@cache
 def keys_of(refs: Keys) -> Keys:
     """The packs of places."""
     return frozenset(map(pack_of, refs))
@@ -185,14 +185,14 @@ def record(old: str, repack: int, new: str) -> str:
     return f"moved/{old}/{repack}/{new}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def target_of(moved: str) -> tuple[str, str]:
     """The pack that is gone, and where its chunks are now."""
     _, old, _, new = moved.split("/")
     return old, new
 
 
-@lru_cache(maxsize=None)
+@cache
 def _records(objects: Keys) -> dict[str, list[tuple[str, str]]]:
     """By old pack, newest first: records and their targets."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -202,7 +202,7 @@ def _records(objects: Keys) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def resolve(objects: Keys, ref: str, rule: str = "") -> tuple[str, ...]:
     """
     Where a place is found: every pack and record on the way, the pack that has it last; or nothing.

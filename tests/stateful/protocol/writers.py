@@ -255,7 +255,9 @@ def _entry(writer: Writer, state: State) -> Entry | None:
     """What is to be written; None if the rules refuse it now (C4)."""
     if writer.mode == "restore":
         version = state.versions[writer.version]
-        return None if version.deleted < 0 or version.is_purged else Entry("restore", writer.version)
+        return (
+            None if version.deleted < 0 or version.is_purged else Entry("restore", writer.version)
+        )
     if writer.mode == "describe":
         is_live = _is_live(state, writer.version)
         return Entry("describe", writer.version, writer.own_refs) if is_live else None
@@ -371,7 +373,7 @@ def _check(world: World, writer: Writer, state: State, mutant: str) -> Keys | No
         if writer.done >> k & 1:
             continue
         own = NOTHING if k in old or mutant == "own objects not compared" else writer.own_keys
-        found = _uncondemned(world, k, own, refs, gone, mutant)
+        found = _uncondemned(world, k, own, refs, gone=gone, mutant=mutant)
         if found is None:
             return None
         if mutant != "what was found elsewhere is forgotten":
@@ -380,9 +382,9 @@ def _check(world: World, writer: Writer, state: State, mutant: str) -> Keys | No
 
 
 def _uncondemned(
-    world: World, k: int, own: Keys, refs: Keys, gone: Keys, mutant: str
+    world: World, k: int, own: Keys, refs: Keys, *, gone: Keys, mutant: str
 ) -> Keys | None:
-    """Packs that the plan deletes and of which all that is needed stays elsewhere; None: not all."""
+    """Packs that a plan deletes and of which what is needed stays elsewhere; None: not all."""
     if not own and not refs:
         return NOTHING
     if k >= len(world.plans):

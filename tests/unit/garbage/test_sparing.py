@@ -41,13 +41,13 @@ class Town:
         self.clock.seconds += seconds
 
     def collect(
-        self, store: Store | None = None, *, window: float = 0, dry_run: bool = False
+        self, store: Store | None = None, *, window: float = 0, above: float = 0.5
     ) -> GarbageReport:
         return (store or opened(self.memory_of_machine())).collect_garbage(
             grace=timedelta(seconds=GRACE_SECONDS),
             restore_window=timedelta(seconds=window),
+            repack_above=above,
             force=True,
-            dry_run=dry_run,
         )
 
     def begin(self, what: str = "collect") -> Work:
@@ -248,3 +248,47 @@ def test_a_description_that_comes_after_the_fence_is_refused(town: Town) -> None
     assert describing.error.code == "content-condemned"  # type: ignore[union-attr]
     assert not opened(town.memory).artifact("d:v0").description
     town.check_all()
+
+
+def test_a_record_stays_as_long_as_another_one_leads_there(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk that is found by two records, the second of a pack that nothing names itself."""
+
+    def run(grace_seconds: float, store: Store | None = None) -> GarbageReport:
+        monkeypatch.setattr("tests.unit.garbage.test_sparing.GRACE_SECONDS", grace_seconds)
+        return town.collect(store, above=0.2)
+
+    log(town.writer, "d", A | B | C)
+    log(town.writer, "d", A | B)
+    town.writer.delete("d:v0")
+    town.pass_by(51)
+    # The record is younger than the pack that it leads to.
+    storage, store = town.machine()
+    slow = Work(storage, lambda: run(50, store))
+    assert not slow.until("create moved/")
+    town.pass_by(100)
+    assert slow.step()
+    assert slow.error is None
+    town.pass_by(1)
+    run(0.5)
+    (pack,) = keys(town.memory, "packs/")
+    # By way of the index: this one names the new pack itself.
+    log(opened(town.memory_of_machine()), "e", A)
+    log(opened(town.memory_of_machine()), "d", A)
+    town.writer.delete("d:v1")
+    town.writer.delete("d:v2")
+    town.pass_by(1)
+    run(50)
+    town.writer.restore("d:v2")
+    town.pass_by(5)
+    town.writer.delete("e:v0")
+    town.pass_by(51)
+    run(50)
+    assert pack not in keys(town.memory, "packs/")
+    assert len(keys(town.memory, "moved/")) == 2
+    for _ in range(4):
+        assert not town.problems("d:v2")
+        town.check_all()
+        town.pass_by(51)
+        run(50)
