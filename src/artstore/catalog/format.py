@@ -295,7 +295,7 @@ UPKEEP_KINDS: Final[Kinds] = {
         ("k", _is_count),
         ("condemned", _list_of(_is_key)),
         ("condemned_in", _list_of(_is_key)),
-        ("heads_in", _optional(_is_key)),
+        ("heads_in", _optional(_list_of(_is_key))),
         ("grace_seconds", _optional(_is_count)),
     ),
     "sweep": (

@@ -49,7 +49,7 @@ class Plan:
     Plan k, made by `by` at `time`: the keys it condemns, and the keys of values that list more.
 
     Attributes:
-        heads_in: the value that says up to where each log had been read when it was made.
+        heads_in: the values that say up to where each log had been read when it was made.
         grace_seconds: how long its deletes are to wait.
     """
 
@@ -58,7 +58,7 @@ class Plan:
     condemned_in: tuple[str, ...]
     time: str = ""
     by: str = ""
-    heads_in: str | None = None
+    heads_in: tuple[str, ...] | None = None
     grace_seconds: int | None = None
 
 
@@ -133,7 +133,7 @@ class _UpkeepFold:
                 tuple(fields["condemned_in"]),
                 entry.time,
                 entry.by,
-                fields.get("heads_in"),
+                None if fields.get("heads_in") is None else tuple(fields["heads_in"]),
                 fields.get("grace_seconds"),
             )
         elif entry.kind == "sweep":

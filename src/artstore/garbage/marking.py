@@ -39,7 +39,7 @@ _BATCH_COUNT: Final = 32
 """Versions whose lists are read side by side, and whose segments in one go."""
 _BATCH_ENTRIES: Final = 16_000_000
 """So many entries together at most, unless one alone has more: 20 MB of lists."""
-_WINDOWS_AHEAD: Final = 3
+_WINDOWS_AHEAD: Final = 2
 
 _MISSING: Final = frozenset(["fragment-missing", "manifest-missing", "pack-missing"])
 """What a version that was deleted may lack: a plan with a shorter restore window took it."""
@@ -116,16 +116,20 @@ class Marker:
                 read, is missing, or is of a kind that is not known here.
         Cost: a read of each root; of each segment and list that is not shared.
         """
-        with ThreadPoolExecutor(_BATCH_COUNT, thread_name_prefix="artstore-mark") as pool:
+        with (
+            ThreadPoolExecutor(_BATCH_COUNT, thread_name_prefix="artstore-roots") as pool,
+            # Few threads: each keeps memory of what it has unpacked.
+            ThreadPoolExecutor(_WINDOWS_AHEAD, thread_name_prefix="artstore-mark") as readers,
+        ):
             opened = None
             for batch in _batches(versions):
                 opening = pool.map(self._open, batch)
                 # Roots of a batch are read while the one before is marked.
                 if opened is not None:
-                    self._mark_batch(pool, *opened, on_marked)
+                    self._mark_batch(readers, *opened, on_marked)
                 opened = (batch, opening)
             if opened is not None:
-                self._mark_batch(pool, *opened, on_marked)
+                self._mark_batch(readers, *opened, on_marked)
 
     def _open(self, version: RootVersion) -> list[Manifest]:
         found = []
@@ -139,7 +143,7 @@ class Marker:
 
     def _mark_batch(
         self,
-        pool: Executor,
+        readers: Executor,
         batch: Sequence[RootVersion],
         opened: Iterable[list[Manifest]],
         on_marked: OnMarked | None,
@@ -158,7 +162,7 @@ class Marker:
                     for data in manifest.inline_segments():
                         self._mark_segment(data, version)
             fresh_bytes[at] += self._fresh_bytes
-        for at, data in self._read(pool, segments, batch):
+        for at, data in self._read(readers, segments, batch):
             self._fresh_bytes = 0
             self._mark_segment(data, batch[at])
             fresh_bytes[at] += self._fresh_bytes
@@ -185,7 +189,7 @@ class Marker:
 
     def _read(
         self,
-        pool: Executor,
+        readers: Executor,
         segments: Sequence[tuple[int, ChunkRef]],
         versions: Sequence[RootVersion],
     ) -> Iterator[tuple[int, bytes]]:
@@ -195,7 +199,7 @@ class Marker:
         for window in batches(ref for _, ref in segments):
             part = segments[start : start + len(window)]
             start += len(window)
-            waiting.append(pool.submit(self._read_window, part, versions))
+            waiting.append(readers.submit(self._read_window, part, versions))
             if len(waiting) > _WINDOWS_AHEAD:
                 yield from waiting.popleft().result()
         while waiting:

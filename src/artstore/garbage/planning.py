@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from artstore import clock
+from artstore import clock, limits
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.format import collection_prefix
 from artstore.catalog.upkeeplog import UpkeepLog
@@ -38,7 +38,7 @@ __all__ = ["GarbageWork", "make_plan", "preview_plan", "write_lines"]
 
 _INLINE_KEYS_COUNT: Final = 1000
 """So many keys stand in the entry itself: 120 kB, one request less for who reads it."""
-_LINES_A_VALUE: Final = 250_000
+_VALUE_BYTES: Final = 16 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _body(work: GarbageWork, decision: Decision) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "condemned": keys,
         "condemned_in": [],
-        "heads_in": write_lines(work.storage, heads)[0],
+        "heads_in": write_lines(work.storage, heads),
         "grace_seconds": int(work.settings.grace_seconds),
     }
     if len(keys) > _INLINE_KEYS_COUNT:
@@ -236,11 +236,20 @@ def _body(work: GarbageWork, decision: Decision) -> dict[str, Any]:
 
 def write_lines(storage: Storage, lines: Iterable[str]) -> list[str]:
     """Store lines of text in values that an entry may name; their keys, at least one."""
-    rest = list(lines)
-    keys = []
-    for start in range(0, max(len(rest), 1), _LINES_A_VALUE):
-        key = f"{CONDEMNED_PREFIX}{clock.random_bytes(8).hex()}"
-        text = "".join(f"{line}\n" for line in rest[start : start + _LINES_A_VALUE])
-        storage.create(key, text.encode("ascii"))
-        keys.append(key)
+    keys: list[str] = []
+
+    def store(part: list[str]) -> None:
+        keys.append(f"{CONDEMNED_PREFIX}{clock.random_bytes(8).hex()}")
+        storage.create(keys[-1], "".join(part).encode("ascii"))
+
+    part: list[str] = []
+    size_bytes = 0
+    for line in lines:
+        part.append(f"{line}\n")
+        size_bytes += len(part[-1])
+        if size_bytes > _VALUE_BYTES:
+            store(part)
+            part, size_bytes = [], 0
+    if part or not keys:
+        store(part)
     return keys

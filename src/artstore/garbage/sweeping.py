@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from artstore import clock
@@ -130,7 +131,7 @@ def _heads(work: GarbageWork, plan: Plan) -> dict[str, _Head] | None:
     if plan.heads_in is None:
         return None
     heads = {}
-    for line in work.upkeep.lines_of(plan.heads_in):
+    for line in chain.from_iterable(map(work.upkeep.lines_of, plan.heads_in)):
         n, digest, prefix = line.split(" ", 2)
         heads[prefix] = _Head(int(n), bytes.fromhex(digest))
     return heads

@@ -71,7 +71,7 @@ def write_plan(storage: Storage, condemned: Iterable[str], *more: tuple[str, dic
     lines = "upkeep/condemned/00000000000000ff"
     storage.create(lines, b"")
     log = LogWriter(storage, UPKEEP_PREFIX)
-    log.add("plan", k=0, condemned=list(condemned), condemned_in=[], heads_in=lines)
+    log.add("plan", k=0, condemned=list(condemned), condemned_in=[], heads_in=[lines])
     for kind, fields in more:
         log.add(kind, **fields)
 

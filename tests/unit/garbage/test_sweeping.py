@@ -120,7 +120,7 @@ def test_a_plan_of_more_keys_than_an_entry_holds_stands_in_lists(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(planning, "_INLINE_KEYS_COUNT", 1)
-    monkeypatch.setattr(planning, "_LINES_A_VALUE", 2)
+    monkeypatch.setattr(planning, "_VALUE_BYTES", 200)
     monkeypatch.setattr(sweeping, "_INLINE_KEYS_COUNT", 0)
     storage = in_memory(every_kind())
     collect(opened(storage))
