@@ -170,13 +170,21 @@ class World:
         return push
 
     def collector(
-        self, *, grace_seconds: float, repack_above: float = 0.5
+        self,
+        *,
+        grace_seconds: float,
+        repack_above: float = 0.5,
+        window_seconds: float | None = None,
+        purged_too: bool = False,
     ) -> Callable[[Store], GarbageReport]:
+        """Gc with the window of this world, or a longer one."""
+        window = self.window if window_seconds is None else window_seconds
         return lambda store: store.collect_garbage(
             grace=timedelta(seconds=grace_seconds),
-            restore_window=timedelta(seconds=self.window),
+            restore_window=timedelta(seconds=window),
             repack_above=repack_above,
             force=True,
+            purged_too=purged_too,
         )
 
     # what must be true ----------------------------------------------------------------

@@ -100,10 +100,6 @@ class GarbageMachine(RuleBasedStateMachine):
 
     @rule(machine=writers, name=collections, number=versions, count=calls)
     def purge(self, machine: str, name: str, number: int, count: int | None) -> None:
-        assert self.world is not None
-        if not self.world.window:
-            # It plans with the window that is usual.
-            return
         self.do(machine, lambda store: store.purge(f"{name}:v{number}", force=True), count)
 
     # collectors ----------------------------------------------------------------------
@@ -112,13 +108,28 @@ class GarbageMachine(RuleBasedStateMachine):
         machine=collectors,
         grace=st.sampled_from((0.0, GRACE_SECONDS / 2, GRACE_SECONDS)),
         above=st.sampled_from((0.2, 0.5, 1.0)),
+        longer=st.booleans(),
+        purged_too=st.booleans(),
         count=st.one_of(st.none(), st.integers(0, 150)),
     )
-    def collect(self, machine: str, grace: float, above: float, count: int | None) -> None:
+    def collect(
+        self,
+        machine: str,
+        grace: float,
+        above: float,
+        longer: bool,
+        purged_too: bool,
+        count: int | None,
+    ) -> None:
         assert self.world is not None
         if not self.world.memory_has_store():
             return
-        do = self.world.collector(grace_seconds=grace, repack_above=above)
+        do = self.world.collector(
+            grace_seconds=grace,
+            repack_above=above,
+            window_seconds=WINDOW_SECONDS if longer else None,
+            purged_too=purged_too,
+        )
         self.do(machine, do, count)
 
     # everybody -----------------------------------------------------------------------

@@ -131,6 +131,8 @@ def _details(details: Mapping[str, Any]) -> str:
         parts.append(f"until {details['until']}")
     if details.get("seconds") is not None:
         parts.append(duration_text(details["seconds"]))
+    if details.get("plan") is not None:
+        parts.append(f"plan {details['plan']} of gc")
     return " ".join(parts)
 
 
