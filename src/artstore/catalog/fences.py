@@ -94,7 +94,7 @@ class ContentCheck:
         self._done: frozenset[int] = frozenset()
         self._plans_to_fear: frozenset[int] = frozenset()
         self._proven_orphans = _NO_KEYS
-        # Packs that are gone, all of whose needed chunks were found elsewhere.
+        # Packs that are gone or about to go, all of whose needed chunks were found elsewhere.
         self._gone = _NO_KEYS
 
     def check(self, state: CollectionState) -> None:
@@ -126,11 +126,15 @@ class ContentCheck:
             self._prove_orphans(orphaned)
         # What the collection names itself needs no check: live at n-1 means live
         # at the fence, or committed without anything condemned (invariant I6).
+        keys_by_plan = dict.fromkeys(self._plans_to_fear, every)
         for fence in state.fences:
-            keys = foreign if fence.n <= self._start.head_n else every
-            self._check_plan(fence.plan, keys)
-        for plan in self._plans_to_fear:
-            self._check_plan(plan, every)
+            if fence.n > self._start.head_n:
+                keys_by_plan[fence.plan] = every
+            else:
+                keys_by_plan.setdefault(fence.plan, foreign)
+        # In their order: what is found elsewhere after one may be condemned there by the next.
+        for plan in sorted(keys_by_plan):
+            self._check_plan(plan, keys_by_plan[plan])
 
     def _look(self, every: frozenset[str], foreign: frozenset[str]) -> None:
         """What is asked once, and for each damaged entry: after n-1 is known, before the create."""
@@ -180,7 +184,8 @@ class ContentCheck:
         if plan in self._done or not keys:
             return
         condemned = self._upkeep.condemned(plan)
-        hit = _condemned(self._storage, keys, condemned, self._use.chunks, self._gone)
+        hit, moved = _condemned(self._storage, keys, condemned, self._use.chunks, self._gone)
+        self._gone |= moved
         if hit:
             raise _refused("content-condemned", hit, f"is about to be deleted by plan {plan} of gc")
 
@@ -211,11 +216,13 @@ def check_restorable(
         raise _refused("content-vanished", gone, "was deleted by gc") from error
     absent = _absent(storage, use.relied)
     moved = _moved(storage, absent, use.chunks, _NO_KEYS)
-    for plan in plans:
+    for plan in sorted(plans):
         if plan in done:
             continue
         condemned = upkeep.condemned(plan)
-        if hit := _condemned(storage, use.relied, condemned, use.chunks, moved):
+        hit, found = _condemned(storage, use.relied, condemned, use.chunks, moved)
+        moved |= found
+        if hit:
             raise _refused("content-condemned", hit, f"is about to be deleted by plan {plan} of gc")
     if missing := absent - moved:
         raise _refused("content-vanished", missing, "was deleted by gc")
@@ -227,14 +234,20 @@ def _condemned(
     condemned: frozenset[str],
     chunks: Mapping[bytes, Iterable[int]],
     gone: frozenset[str],
-) -> frozenset[str]:
-    """Those of the keys that a plan deletes, but for packs whose needed chunks stay elsewhere."""
-    # Where a pack that is gone came to lie may be condemned without its name: whoever moved
-    # it may have written that down after the plan was made.
+) -> tuple[frozenset[str], frozenset[str]]:
+    """
+    Those of the keys that a plan deletes, and packs of them whose needed chunks stay elsewhere.
+
+    Args:
+        gone: packs whose chunks lie elsewhere already. Where they came to lie may be condemned
+            without their names: whoever moved them may have written that down after the
+            plan was made.
+    """
     hit = keys & (condemned | gone)
     # G6: a pack is condemned together with what moved its live chunks. Whatever else was
     # in it is lost; and a target that the plan condemns too is as good as gone.
-    return hit - _moved(storage, hit, chunks, condemned) if hit else hit
+    moved = _moved(storage, hit, chunks, condemned)
+    return hit - moved, moved
 
 
 def _absent(storage: Storage, keys: frozenset[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from artstore import names
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.format import collection_prefix
+from artstore.catalog.format import collection_prefix, entry_key
 from artstore.catalog.guard import is_guarded_here
 from artstore.catalog.log import listed_entries
 from artstore.catalog.state import CollectionState, VersionState
@@ -22,6 +22,7 @@ from artstore.errors import (
     ArtstoreError,
     DamagedDataError,
     InvalidInputError,
+    NotFoundError,
     StateError,
     UnsupportedFormatError,
 )
@@ -259,14 +260,10 @@ def _read_log(
     if (state.project, state.name) != (project, name):
         return None
     check_sound(state)
-    for n in range(state.head_n + 1):
-        if n not in times and n <= max(times):
-            raise DamagedDataError(
-                f"entry {n} of the log of {project}/{name} is missing",
-                code="log-hole",
-                hint="art check --repair",
-                n=n,
-            )
+    listed_n = max(times)
+    for n in range(listed_n):
+        if n not in times:
+            times[n] = _time_of_unlisted(storage, prefix, n)
     if not state.exists:
         # Another's first entry may be under way; fences alone make no collection.
         return state, times
@@ -275,6 +272,21 @@ def _read_log(
             # Deleted while this was read: it counts as just now.
             times[version.deleted.n] = float("inf")
     return state, times
+
+
+def _time_of_unlisted(storage: Storage, prefix: str, n: int) -> float:
+    """When an entry was written that a listing shows only later ones than."""
+    try:
+        # Of two that are written while a directory is listed, the second alone may be shown.
+        return storage.stat(entry_key(prefix, n)).modified_seconds
+    except NotFoundError:
+        raise DamagedDataError(
+            f"entry {n} of the log {prefix} is missing",
+            code="log-hole",
+            hint="art check --repair",
+            key=entry_key(prefix, n),
+            n=n,
+        ) from None
 
 
 def _names(storage: Storage, prefix: str, check: Callable[[str], str]) -> Iterator[str]:

@@ -186,7 +186,9 @@ def _fence_one(
     check_sound(state)
     if state.head_n == known_n + 1:
         return []
-    return list(_touched(state, entries_after(work.storage, prefix, known_n)))
+    entries = entries_after(work.storage, prefix, known_n)
+    honours = work.settings.honours_purges
+    return list(_touched(state, entries, honours_purges=honours))
 
 
 def _is_same(work: GarbageWork, state: CollectionState, head: _Head, prefix: str) -> bool:
@@ -195,7 +197,9 @@ def _is_same(work: GarbageWork, state: CollectionState, head: _Head, prefix: str
     return state.head_n > head.n and digest_at(work.storage, prefix, head.n) == head.digest
 
 
-def _touched(state: CollectionState, raws: Iterable[RawEntry]) -> Iterator[RootVersion]:
+def _touched(
+    state: CollectionState, raws: Iterable[RawEntry], *, honours_purges: bool
+) -> Iterator[RootVersion]:
     for raw in raws:
         entry = decode_entry(raw.data or b"", raw.n, None, COLLECTION_KINDS)
         if isinstance(entry, VoidEntry) and entry.is_damaged:
@@ -208,7 +212,9 @@ def _touched(state: CollectionState, raws: Iterable[RawEntry]) -> Iterator[RootV
             continue
         if entry.kind in {"publish", "link", "restore"}:
             version = state.versions.get(entry.fields["version"])
-            if version is None or (version.deleted and version.deleted.is_purged):
+            if version is None:
+                continue
+            if honours_purges and version.deleted and version.deleted.is_purged:
                 continue
             roots = [version.root]
             if version.meta is not None:

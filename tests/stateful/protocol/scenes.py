@@ -191,7 +191,9 @@ LARGE_SCENES: dict[str, Scene] = {
     "a repack and a link, two collectors": with_p(
         Writer("link", 1), logs=(BOTH, EMPTY), collectors=TWO
     ),
-    "moved content restored, two collectors": moved(Writer("restore"), collectors=TWO),
+    "moved content restored, two collectors": moved(
+        Writer("restore"), plan_max=3, deletes=2, collectors=TWO
+    ),
 }
 
 # --- What is left out, and where that is seen -------------------------------------------------

@@ -315,6 +315,49 @@ def test_a_sweeper_that_others_overtake_begins_anew(clock: TwoClocks, stage: str
     assert not opened(memory).check(read_data=1.0).problems
 
 
+def test_a_thread_of_the_same_store_that_reads_the_log_of_gc_does_not_disturb_a_plan(
+    clock: TwoClocks,
+) -> None:
+    memory = in_memory(every_kind())
+    clock.seconds += 10
+    storage = StallingStorage(memory, clock)
+    store = opened(storage)
+    work = Work(storage, lambda: collect(store))
+    assert not work.until("create upkeep/0")
+    collect(opened(StallingStorage(memory, clock)))
+    # The other thread: it is not what stands still.
+    gate, storage.gate = storage.gate, None
+    assert store._place().catalog.upkeep_state().head_n == 0
+    storage.gate = gate
+    assert work.step()
+    assert work.error is None
+
+
+def test_collectors_with_other_windows_do_not_stop_one_another(clock: TwoClocks) -> None:
+    """What one has taken of a version the other would keep: that cannot be restored, no more."""
+    memory = MemoryStorage("x")
+
+    def run(days: float) -> None:
+        clock.seconds += 11
+        opened(StallingStorage(memory, clock)).collect_garbage(
+            grace=timedelta(seconds=10), restore_window=timedelta(days=days), force=True
+        )
+
+    store = opened(StallingStorage(memory, clock))
+    log(store, "d", {"a": noise(9000, 1), "b": noise(9000, 2)})
+    clock.seconds += 100
+    log(store, "d", {"a": noise(9000, 1)})
+    log(store, "e", {"f": b"f"})
+    for number in range(2):
+        store.delete(f"d:v{number}", force=True)
+    clock.seconds -= 9
+    for days in (0, 7, 7, 0, 7):
+        run(days)
+        assert not opened(memory).check(read_data=1.0).problems
+    with pytest.raises(ConflictError):
+        store.restore("d:v0")
+
+
 def test_threads_that_push_beside_a_collector_of_the_same_store_do_not_disturb_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

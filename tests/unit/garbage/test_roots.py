@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from artstore.garbage.roots import all_logs, find_roots
 from artstore.storage.local import LocalStorage
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.passing import PassingStorage
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import KeyInfo, Storage
 from tests.trees import noise, open_at
 from tests.unit.catalog.logs import LogWriter, catalog_of, resealed
 from tests.unit.garbage.collected import (
@@ -329,6 +329,30 @@ def test_a_hole_that_the_replica_knows_is_one_all_the_same(tmp_path: Path) -> No
     open_at(tmp_path / "store").versions("ds")
     storage.delete([entry_key(DS, 1)])
     assert refusal(storage, open_at(tmp_path / "store")).context["cause"] == "log-hole"
+
+
+class Torn(PassingStorage):
+    """A directory that is listed while entries are written: one of two may be left out."""
+
+    def __init__(self, inner: Storage, key: str) -> None:
+        self._inner = inner
+        self._key = key
+
+    @property
+    def inner(self) -> Storage:
+        return self._inner
+
+    def scan(self, prefix: str, *, after: str = "") -> Iterator[KeyInfo]:
+        return (one for one in self._inner.scan(prefix, after=after) if one.key != self._key)
+
+
+def test_an_entry_that_a_listing_left_out_is_no_hole() -> None:
+    storage = in_memory(every_kind())
+    deleted = opened(storage).versions("gone")[0].deleted
+    assert deleted is not None
+    torn = Torn(storage, entry_key("collections/p/gone/", 2))
+    whole = roots(storage, now=2e9)
+    assert roots(torn, now=2e9) == whole
 
 
 def test_find_roots_tells_damage_by_its_own_name() -> None:
