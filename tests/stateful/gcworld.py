@@ -269,8 +269,7 @@ class World:
             return
         for _ in range(12):
             self.clock.seconds += GRACE_SECONDS + WINDOW_SECONDS + 5
-            # Packs that are small are never dense: each repack would make one more.
-            report = self.collector(grace_seconds=GRACE_SECONDS, repack_above=1.0)(store)
+            report = self.collector(grace_seconds=GRACE_SECONDS)(store)
             if report.plan is not None and report.plan.number is None:
                 break
         else:
@@ -280,7 +279,6 @@ class World:
             dry_run=True,
             grace=timedelta(seconds=0),
             restore_window=timedelta(seconds=self.window),
-            repack_above=1.0,
             force=True,
         )
         assert report.plan is not None

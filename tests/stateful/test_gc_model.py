@@ -114,6 +114,7 @@ class GarbageMachine(RuleBasedStateMachine):
     )
     def collect(
         self,
+        *,
         machine: str,
         grace: float,
         above: float,

@@ -323,7 +323,7 @@ def test_a_thread_of_the_same_store_that_reads_the_log_of_gc_does_not_disturb_a_
     storage = StallingStorage(memory, clock)
     store = opened(storage)
     work = Work(storage, lambda: collect(store))
-    assert not work.until("create upkeep/0")
+    assert not work.until("create upkeep/condemned/")
     collect(opened(StallingStorage(memory, clock)))
     # The other thread: it is not what stands still.
     gate, storage.gate = storage.gate, None

@@ -56,13 +56,13 @@ def test_a_reader_is_told_who_deleted_the_version_and_by_which_plan_it_went(
     table = version.get("t") if what == "rows" else None
     other(store).delete("data:v0")
     collect(other(store))
+    reads = {
+        "list": lambda: version.download(tmp_path / "out"),
+        "bytes": lambda: version.read("f0"),
+        "rows": lambda: table and list(table.iterrows()),
+    }
     with pytest.raises(NotFoundError) as caught:
-        if table is not None:
-            list(table.iterrows())
-        elif what == "list":
-            version.download(tmp_path / "out")
-        else:
-            version.read("f0")
+        reads[what]()
     error = caught.value
     assert error.code == "content-swept"
     assert "p/data:v0 was deleted by" in error.message
