@@ -9,6 +9,7 @@ that slept through the end of its plan deletes nothing more
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -41,6 +42,7 @@ from artstore.garbage.roots import (
     no_log,
     over_logs,
 )
+from artstore.garbage.settings import grace_floor_seconds
 from artstore.garbage.sparing import Condemned, spared_keys
 from artstore.garbage.storetime import store_now
 
@@ -48,13 +50,16 @@ __all__ = ["ripe_at", "sweep"]
 
 _INLINE_KEYS_COUNT: Final = 1000
 _DELETED_AT_ONCE: Final = 10_000
+_HEAD: Final = re.compile(r"([0-9]{1,12}) ([0-9a-f]{64}) (.+)")
 
 
 def ripe_at(work: GarbageWork, plan: Plan) -> float:
     """When the deletes of a plan may begin, by the store's clock. Cost: one stat."""
     made = work.storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds
     grace = work.settings.grace_seconds
-    return made + (grace if plan.grace_seconds is None else min(grace, plan.grace_seconds))
+    if plan.grace_seconds is not None:
+        grace = max(min(grace, plan.grace_seconds), grace_floor_seconds())
+    return made + grace
 
 
 def sweep(work: GarbageWork, k: int) -> SweepReport | None:
@@ -73,13 +78,13 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
     plan = upkeep.refresh().plans[k]
     work.tell("fence")
     heads = _heads(work, plan)
-    touched = None if heads is None else _fence(work, plan, heads)
-    if touched is None:
+    since = None if heads is None else _fence(work, plan, heads)
+    if since is None:
         # What the plan was made from is not what is here: a restored copy. It ends undone.
         return _end(work, plan, deleted=0, spared=0)
     condemned = frozenset(filter(is_deletable, upkeep.condemned(k)))
     work.tell("look")
-    needed = _look(work, plan, condemned, touched)
+    needed = _look(work, plan, condemned, since)
     if not _record(work, plan, needed):
         return None
     record = upkeep.refresh().sweeps[k]
@@ -91,7 +96,7 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
 
 
 def _look(
-    work: GarbageWork, plan: Plan, condemned: frozenset[str], touched: list[RootVersion]
+    work: GarbageWork, plan: Plan, condemned: frozenset[str], since: _Since
 ) -> frozenset[str]:
     """
     What of a plan must stay.
@@ -102,7 +107,7 @@ def _look(
     """
     digest = digest_at(work.storage, UPKEEP_PREFIX, plan.k)
     is_own = work.own_plans is not None and work.own_plans.has(digest)
-    versions = list(touched)
+    versions = list(since.touched)
     if not is_own:
         roots = find_roots(
             work.storage,
@@ -113,7 +118,7 @@ def _look(
             honours_purges=work.settings.honours_purges,
         )
         versions += (*roots.live, *roots.restorable)
-    dead = Condemned(condemned, _purged_roots(work, condemned))
+    dead = Condemned(condemned, condemned & since.purged_roots)
     return spared_keys(work.storage, work.packs, dead, versions, is_proven=is_own)
 
 
@@ -126,49 +131,67 @@ class _Head:
     digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """
+    What the logs say since a plan.
+
+    Attributes:
+        touched: versions that an entry made, restored or described, live by now or not.
+        purged_roots: of all versions that are to be gone for good.
+    """
+
+    touched: tuple[RootVersion, ...] = ()
+    purged_roots: frozenset[str] = frozenset()
+
+
 def _heads(work: GarbageWork, plan: Plan) -> dict[str, _Head] | None:
     """Up to where each log was known to the plan, by prefix; None if that is not told."""
     if plan.heads_in is None:
         return None
     heads = {}
     for line in chain.from_iterable(map(work.upkeep.lines_of, plan.heads_in)):
-        n, digest, prefix = line.split(" ", 2)
-        heads[prefix] = _Head(int(n), bytes.fromhex(digest))
+        match = _HEAD.fullmatch(line)
+        if match is None:
+            return None
+        heads[match[3]] = _Head(int(match[1]), bytes.fromhex(match[2]))
     return heads
 
 
-def _fence(work: GarbageWork, plan: Plan, heads: dict[str, _Head]) -> list[RootVersion] | None:
+def _fence(work: GarbageWork, plan: Plan, heads: dict[str, _Head]) -> _Since | None:
     """
     Put the fence into every log.
 
     Returns:
-        the versions that anything since the plan made, restored or described, live by now or
-        not; None if a log is not the one that the plan knew.
+        what they say since the plan; None if one is not the log that the plan knew.
     """
     is_recorded = plan.k in work.upkeep.refresh().sweeps
 
-    def fence(log: tuple[str, str]) -> list[RootVersion] | None:
+    def fence(log: tuple[str, str]) -> _Since | None:
         head = heads.get(collection_prefix(*log))
         return _fence_one(work, plan, head, *log, is_recorded=is_recorded)
 
     logs = all_logs(work.storage, work.catalog)
     if not heads.keys() <= {collection_prefix(*log) for log in logs}:
         return None
-    touched: list[RootVersion] = []
-    for found in over_logs(work.storage, fence, logs):
-        if found is None:
+    found: list[_Since] = []
+    for one in over_logs(work.storage, fence, logs):
+        if one is None:
             return None
-        touched += found
-    return touched
+        found.append(one)
+    return _Since(
+        tuple(version for one in found for version in one.touched),
+        frozenset().union(*(one.purged_roots for one in found)),
+    )
 
 
 def _fence_one(
     work: GarbageWork, plan: Plan, head: _Head | None, project: str, name: str, *, is_recorded: bool
-) -> list[RootVersion] | None:
+) -> _Since | None:
     catalog = work.catalog
     state = catalog.damaged_state(project, name)
     if (state.project, state.name) != (project, name):
-        return []  # it lies elsewhere and takes no versions here
+        return _Since()  # it lies elsewhere and takes no versions here
     check_sound(state)
     if state.head_n < 0:
         raise no_log(work.storage, project, name)
@@ -184,11 +207,16 @@ def _fence_one(
     committed = catalog.commit(project, name, request, start=PushStart(state.head_n))
     state = committed.state
     check_sound(state)
+    purged = frozenset(
+        version.root
+        for version in state.versions.values()
+        if version.deleted and version.deleted.is_purged
+    )
     if state.head_n == known_n + 1:
-        return []
+        return _Since(purged_roots=purged)
     entries = entries_after(work.storage, prefix, known_n)
     honours = work.settings.honours_purges
-    return list(_touched(state, entries, honours_purges=honours))
+    return _Since(tuple(_touched(state, entries, honours_purges=honours)), purged)
 
 
 def _is_same(work: GarbageWork, state: CollectionState, head: _Head, prefix: str) -> bool:
@@ -244,19 +272,6 @@ def _record(work: GarbageWork, plan: Plan, needed: frozenset[str]) -> bool:
             upkeep.append_at(state.head_n + 1, ("sweep", fields), work.author)
             state = upkeep.refresh()
     return plan.k not in state.done
-
-
-def _purged_roots(work: GarbageWork, condemned: frozenset[str]) -> frozenset[str]:
-    """Condemned roots of versions that are to be gone for good."""
-    roots = {key for key in condemned if key.startswith("manifests/")}
-    if not roots:
-        return frozenset()
-    return frozenset(
-        version.root
-        for log in all_logs(work.storage, work.catalog)
-        for version in work.catalog.damaged_state(*log).versions.values()
-        if version.deleted and version.deleted.is_purged and version.root in roots
-    )
 
 
 def _delete(work: GarbageWork, keys: frozenset[str]) -> int:

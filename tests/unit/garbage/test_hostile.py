@@ -119,6 +119,22 @@ def test_keys_that_are_no_content_are_never_deleted(
     assert is_whole(machine("good"), "ds:v0", files)
 
 
+@pytest.mark.parametrize("line", ["no head", "1 ff collections/p/ds/", "-1 " + "0" * 64 + " x"])
+def test_a_plan_that_tells_no_history_ends_undone(
+    storage: MemoryStorage, machine: Machine, line: str
+) -> None:
+    files = fill(machine("good"))
+    before = content(storage)
+    lines = "upkeep/condemned/00000000000000ff"
+    storage.create(lines, f"{line}\n".encode())
+    log = LogWriter(storage, UPKEEP_PREFIX)
+    log.add("plan", k=0, condemned=before, condemned_in=[], heads_in=[lines])
+    collect(machine("good"))
+    assert content(storage) == before
+    assert 0 in machine("good")._place().catalog.upkeep_state().done
+    assert is_whole(machine("good"), "ds:v0", files)
+
+
 def moved_elsewhere(storage: Storage, machine: Machine) -> tuple[dict[str, bytes], bytes]:
     """Files that live in a pack that was repacked and is gone: they, and the new pack."""
     store = machine("good")
