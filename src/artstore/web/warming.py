@@ -4,6 +4,7 @@ What a server imports while nobody waits: else its first visitors would.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Final
 
@@ -53,6 +54,8 @@ def _warm(modules: tuple[str, ...], wait_seconds: float, is_ours: bool) -> None:
     # The pictures of the page come first.
     clock.sleep(wait_seconds)
     if is_ours:
+        # Arrow's own pool takes 4 MB before anything is asked, and gives back late.
+        os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
         from artstore.tables.withoutpandas import leave_pandas_out
 
         leave_pandas_out()

@@ -43,7 +43,8 @@ export class RowPanel {
     document.body.append(this.dialog);
     this.dialog.addEventListener("close", () => {
       this.app.rowClosed();
-      this.app.focusGrid();
+      // It is told a moment later: a key may have led elsewhere by then.
+      if (!document.activeElement?.closest("input")) this.app.focusGrid();
     });
     this.dialog.addEventListener("click", (/** @type {MouseEvent} */ event) => event.target === this.dialog && this.dialog.close());
     this.dialog.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
