@@ -117,8 +117,10 @@ def let_them_work(url: str, base: Path, *, seconds: float, seed: int = 1) -> Non
             found.start(*worker)
         counts = {role: found.count(role) for role in ("writer", "puller", "collector")}
     assert not found.bad(), "\n".join(found.bad())
-    # Each time this little is done on the slowest of machines.
-    assert all(count > seconds / 3 for count in counts.values()), counts
+    # Each time this little is done on the slowest of machines. Collectors read ever longer logs
+    # and are killed as often as the others.
+    least = {"writer": seconds / 3, "puller": seconds / 3, "collector": seconds / 10}
+    assert all(counts[role] > count for role, count in least.items()), counts
 
 
 def check_all(store: Store, base: Path) -> None:
