@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from artstore.catalog.catalog import Catalog
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.chunks import codec
 from artstore.digest import Buffer, digest_of
 from artstore.manifests.entry import FILE, Entry, symlink_entry

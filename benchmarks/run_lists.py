@@ -58,7 +58,7 @@ def make_store(place: Path) -> None:
 
 def _fill_store(store: Any, place: Path) -> None:
     import artstore as art
-    from artstore.catalog.operations import PublishRequest
+    from artstore.catalog.requests import PublishRequest
 
     (place / "x").write_text("content")
     draft = art.Artifact("seed", type="dataset")

@@ -240,7 +240,7 @@ class Store(
 
     def set_aliases(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Move aliases onto a version, and take others from it. One entry in its log."""
-        from artstore.catalog.operations import AliasRequest
+        from artstore.catalog.requests import AliasRequest
 
         state, version = self._resolve(name)
         request = AliasRequest(version.version, tuple(add), tuple(remove))
@@ -248,7 +248,7 @@ class Store(
 
     def set_tags(self, name: str, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         """Add tags to a version, and take others from it."""
-        from artstore.catalog.operations import TagRequest
+        from artstore.catalog.requests import TagRequest
 
         state, version = self._resolve(name)
         request = TagRequest(version.version, tuple(add), tuple(remove))

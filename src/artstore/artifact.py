@@ -154,7 +154,7 @@ class Artifact(DraftBuilder, VersionReader):
         """It has a version from now on, with the ttl that the draft was given."""
         seconds = self._draft_labels.ttl_seconds
         if seconds is not None and seconds != version.version.ttl_seconds:
-            from artstore.catalog.operations import TtlRequest
+            from artstore.catalog.requests import TtlRequest
 
             version.commit(TtlRequest(version.number, seconds))
         self._is_final = True

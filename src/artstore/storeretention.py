@@ -14,7 +14,7 @@ from artstore.durations import end_of_stated, seconds_of_time
 from artstore.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from artstore.catalog.operations import Request
+    from artstore.catalog.requests import Request
     from artstore.catalog.state import CollectionState, Pin, VersionState
     from artstore.garbage.pruning import PruneReport
     from artstore.transfer.place import StorePlace
@@ -66,7 +66,7 @@ class StoreRetention:
             NotFoundError: `collection-not-found`.
         Cost: one scan and one create.
         """
-        from artstore.catalog.operations import RetentionRequest
+        from artstore.catalog.requests import RetentionRequest
 
         self._commit(self._collection_state(name), RetentionRequest(retention or Retention()))
 
@@ -135,7 +135,7 @@ class StoreRetention:
             NotFoundError: `version-not-found`, `version-deleted`, `alias-not-found`.
         Cost: one scan, two creates and one stat.
         """
-        from artstore.catalog.operations import PinRequest
+        from artstore.catalog.requests import PinRequest
         from artstore.catalog.state import Pin
         from artstore.garbage.storetime import store_now
 
@@ -168,7 +168,7 @@ class StoreRetention:
             NotFoundError: `pin-not-found`, with those who have `holders`; as `artifact`.
         Cost: one scan and one create.
         """
-        from artstore.catalog.operations import UnpinRequest
+        from artstore.catalog.requests import UnpinRequest
 
         state, version = self._resolve(name)
         self._commit(state, UnpinRequest(version.version, holder or self._holder()))
@@ -189,7 +189,7 @@ class StoreRetention:
             InvalidInputError: `name-invalid`.
         Cost: one scan and one create.
         """
-        from artstore.catalog.operations import ProtectRequest
+        from artstore.catalog.requests import ProtectRequest
 
         request = ProtectRequest(tuple(add), tuple(remove))
         state = self._commit(self._collection_state(name), request)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from artstore.api import Store
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.chunks import codec
 from artstore.digest import Buffer, digest_of
 from artstore.manifests.entry import FILE, Entry

@@ -20,7 +20,7 @@ import zstandard
 
 import artstore as art
 from artstore import limits
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.digest import digest_of
 from artstore.errors import (
     ArtstoreError,

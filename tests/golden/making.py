@@ -25,7 +25,7 @@ import artstore as art
 from artstore import api, clock, limits
 from artstore.api import Store
 from artstore.catalog.format import RawEntry, collection_prefix, entry_key
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.catalog.retention import Retention
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.digest import digest_of

@@ -10,12 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artstore.catalog.fences import ContentUse
-from artstore.catalog.operations import (
-    AliasRequest,
-    DeleteRequest,
-    RestoreRequest,
-    TagRequest,
-)
+from artstore.catalog.requests import AliasRequest, DeleteRequest, RestoreRequest, TagRequest
 from artstore.catalog.state import CollectionState
 from artstore.errors import ArtstoreError, DamagedDataError
 from artstore.storage.memory import MemoryStorage

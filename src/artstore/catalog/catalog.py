@@ -41,7 +41,7 @@ from artstore.storage.protocol import Storage
 
 if TYPE_CHECKING:
     from artstore.catalog.fences import PushStart
-    from artstore.catalog.operations import Outcome, Request, RestoreRequest
+    from artstore.catalog.requests import Outcome, Request, RestoreRequest
     from artstore.catalog.upkeeplog import UpkeepLog, UpkeepState
 
 __all__ = ["Catalog", "Committed"]
@@ -292,7 +292,8 @@ class Catalog:
             return self._commit(followed, request, check)
 
     def _commit(self, followed: FollowedLog[Fold], request: Request, check: _Check) -> Committed:
-        from artstore.catalog.operations import Settled, evaluate
+        from artstore.catalog.operations import evaluate
+        from artstore.catalog.requests import Settled
 
         written: int | None = None
         for _ in range(_ROUND_COUNT):
@@ -333,7 +334,7 @@ class Catalog:
 
     def _content_check(self, request: Request, start: PushStart | None) -> _Check:
         from artstore.catalog.fences import ContentCheck, ContentUse
-        from artstore.catalog.operations import DescribeRequest, PublishRequest, RestoreRequest
+        from artstore.catalog.requests import DescribeRequest, PublishRequest, RestoreRequest
 
         if isinstance(request, PublishRequest):
             return ContentCheck(self._storage, self.upkeep, start, request.uses).check

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from artstore.catalog.state import CollectionState
-from artstore.errors import ArtstoreError, ConflictError, DamagedDataError, NotFoundError
+from artstore.errors import ArtstoreError, ConflictError, DamagedDataError
 from artstore.packs.locator import pack_id_of_key, pack_key
+from artstore.storage.bounded import is_stored
 from artstore.storage.protocol import Storage
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ def _condemned(
 
 
 def _absent(storage: Storage, keys: frozenset[str]) -> frozenset[str]:
-    return frozenset(key for key in sorted(keys) if not _is_there(storage, key))
+    return frozenset(key for key in sorted(keys) if not is_stored(storage, key))
 
 
 def _moved(
@@ -271,7 +272,7 @@ def _moved(
 
     def is_there(pack: bytes) -> bool:
         key = pack_key(pack)
-        return key not in condemned and _is_there(storage, key)
+        return key not in condemned and is_stored(storage, key)
 
     lost = MovedPacks(storage).uncovered(needed, is_there, without=condemned)
     return frozenset(pack_key(pack) for pack in needed if pack not in lost)
@@ -283,14 +284,6 @@ def _pack_of(key: str) -> bytes:
         return pack_id_of_key(key) if key.startswith("packs/") else b""
     except DamagedDataError:
         return b""
-
-
-def _is_there(storage: Storage, key: str) -> bool:
-    try:
-        storage.stat(key)
-    except NotFoundError:
-        return False
-    return True
 
 
 def _refused(code: str, keys: frozenset[str], why: str) -> ConflictError:

@@ -22,14 +22,12 @@ from artstore.catalog.requests import (
     DeleteRequest,
     DescribeRequest,
     FenceRequest,
-    Outcome,
     PinRequest,
     ProtectRequest,
     PruneRequest,
     Published,
     PublishRequest,
     PurgeRequest,
-    Request,
     RestoreRequest,
     RetentionRequest,
     Settled,
@@ -49,32 +47,7 @@ from artstore.errors import (
     StateError,
 )
 
-__all__ = [
-    "AliasRequest",
-    "Applied",
-    "CreateRequest",
-    "DeleteRequest",
-    "DescribeRequest",
-    "FenceRequest",
-    "Outcome",
-    "PinRequest",
-    "ProtectRequest",
-    "PruneRequest",
-    "PublishRequest",
-    "Published",
-    "PurgeRequest",
-    "Request",
-    "RestoreRequest",
-    "RetentionRequest",
-    "Settled",
-    "Step",
-    "TagRequest",
-    "TtlRequest",
-    "Unchanged",
-    "UnpinRequest",
-    "Write",
-    "evaluate",
-]
+__all__ = ["evaluate"]
 
 # --- Decisions ----------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from artstore.garbage.purging import PurgeReport
     from artstore.garbage.records import GarbagePlan, GarbageReport
 
-__all__ = ["gc_command", "plan_lines", "purge_lines", "read_length"]
+__all__ = ["gc_command", "grace_option", "plan_lines", "purge_lines", "read_length"]
 
+_Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _VERSIONS_SHOWN = 8
 _HOLDERS_SHOWN = 20
 _ONE = {
@@ -40,20 +41,25 @@ def read_length(ctx: click.Context, param: click.Parameter, value: str | None) -
     return timedelta(seconds=0 if value.strip() in {"0", "0s"} else parse_duration(value))
 
 
+def grace_option(text: str) -> Callable[[_Decorated], _Decorated]:
+    """Add `--grace`; `text` says what it is of this command."""
+    return click.option(
+        "--grace",
+        metavar="TIME",
+        default="24h",
+        show_default=True,
+        callback=read_length,
+        help=text,
+    )
+
+
 @click.command(
     "gc",
     cls=Command,
     examples=("art gc --dry-run", "art gc", "art gc --grace 1h --wait", "art gc --limit-rate 50MB"),
 )
 @click.option("--dry-run", is_flag=True, help="Show what would go and why; write nothing.")
-@click.option(
-    "--grace",
-    metavar="TIME",
-    default="24h",
-    show_default=True,
-    callback=read_length,
-    help="Age that content must have, and time from plan to delete; at least 1h.",
-)
+@grace_option("Age that content must have, and time from plan to delete; at least 1h.")
 @click.option(
     "--restore-window",
     metavar="TIME",

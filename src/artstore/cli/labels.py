@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from artstore.cli.collecting import purge_lines, read_length
+from artstore.cli.collecting import grace_option, purge_lines
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
 from artstore.cli.session import Session
@@ -83,14 +83,7 @@ def _change_labels(
     help="For good: no restore, and its bytes go with the next plan of 'art gc'.",
 )
 @click.option("--dry-run", is_flag=True, help="With --purge: show what would be done; do nothing.")
-@click.option(
-    "--grace",
-    metavar="TIME",
-    default="24h",
-    show_default=True,
-    callback=read_length,
-    help="With --purge: time until its bytes may go; at least 1h.",
-)
+@grace_option("With --purge: time until its bytes may go; at least 1h.")
 @click.option("--wait", is_flag=True, help="With --purge: wait for that, and delete.")
 @shared_options
 @click.pass_obj

@@ -8,6 +8,7 @@ import click
 
 from artstore.cli.session import Session
 from artstore.errors import ArtstoreError, InvalidInputError, NotFoundError
+from artstore.storeaccess import run_index_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,7 +52,7 @@ def find_run(session: Session, store: Store, text: str) -> StoredRun:
 
 def _known(store: Store, project: str) -> list[list[Any]]:
     """Of every run of a project its id, its name, and whether it is deleted."""
-    index = store._run_index()  # noqa: SLF001 - far less is read than for whole runs
+    index = run_index_of(store)  # far less is read than for whole runs
     index.refresh(project)
     return index.members(project, [("run",), ("name",), ("deleted",)])
 

@@ -130,7 +130,8 @@ def decide(survey: Survey, settings: GarbageSettings) -> Decision:
     sizes = survey.sizes_of(packs, marked)
     dead_share = survey.dead_bytes_of(marked) / np.maximum(sizes, 1)
     sparse = survey.is_old(packs, marked[dead_share > settings.repack_above], grace)
-    forced = np.intersect1d(np.array(survey.purged_packs(), np.int64), marked)
+    purged_packs = np.array(survey.purged_packs(), np.int64)
+    forced = np.intersect1d(purged_packs, marked)
     repacked = np.union1d(sparse, forced).astype(np.int64)
     moved_bytes = int(survey.marks.chunks.marked_bytes[repacked].sum())
     stay = np.setdiff1d(marked, repacked)
@@ -145,7 +146,7 @@ def decide(survey: Survey, settings: GarbageSettings) -> Decision:
         others=tuple(
             info for info in others if info.modified_seconds <= survey.now_seconds - grace
         ),
-        is_urgent=_holds_purged(survey),
+        is_urgent=bool(len(purged_packs)) or _holds_purged_list(survey),
         young_bytes=young_bytes,
         waste_bytes=int(waste.sum()),
         moved_bytes=moved_bytes,
@@ -172,10 +173,9 @@ def condemned_gone_packs(moved: MovedMap, condemned: frozenset[str]) -> list[str
     return found
 
 
-def _holds_purged(survey: Survey) -> bool:
+def _holds_purged_list(survey: Survey) -> bool:
     roots = survey.unmarked(survey.listing.manifests)
-    is_left = len(_purged(survey, survey.listing.manifests, roots)) > 0
-    return is_left or bool(survey.purged_packs())
+    return len(_purged(survey, survey.listing.manifests, roots)) > 0
 
 
 def _purged(survey: Survey, table: ContentTable, unmarked: Numbers) -> Numbers:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from artstore import clock
-from artstore.catalog.operations import DeleteRequest, RestoreRequest, evaluate
+from artstore.catalog.operations import evaluate
+from artstore.catalog.requests import DeleteRequest, RestoreRequest
 from artstore.errors import ArtstoreError, ConflictError, StateError
 from artstore.garbage.running import RunInputs
 from artstore.garbage.storetime import store_now

@@ -18,7 +18,7 @@ from artstore.catalog.fences import PushStart
 from artstore.catalog.format import collection_prefix
 from artstore.catalog.guard import is_guarded_here
 from artstore.catalog.log import listed_entries
-from artstore.catalog.operations import PruneRequest
+from artstore.catalog.requests import PruneRequest
 from artstore.catalog.retention import Retention
 from artstore.catalog.state import CollectionState
 from artstore.errors import ArtstoreError, DeniedError, StorageError

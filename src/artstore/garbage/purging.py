@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from artstore.catalog.operations import PurgeRequest
+from artstore.catalog.requests import PurgeRequest
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.garbage.collecting import collect_garbage
 from artstore.garbage.deleting import delete_version
@@ -20,6 +20,7 @@ from artstore.garbage.planning import GarbageWork
 from artstore.garbage.records import GarbageReport
 from artstore.manifests.entry import DIRECTORY, REFERENCE, SYMLINK, Entry
 from artstore.manifests.reader import Manifest
+from artstore.storage.bounded import is_stored
 from artstore.upkeep.survey import all_collections, version_name
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def purge_version(
 def _digests(place: StorePlace, version: VersionState) -> set[bytes]:
     """Of the content of its files, tables and media."""
     # A second purge, after the list is gone, finds nothing more to look for.
-    if not any(info.key == version.root for info in place.storage.scan(version.root)):
+    if not is_stored(place.storage, version.root):
         return set()
     entries = Manifest.open(place.storage, place.packs, version.root).entries()
     return {entry.digest for entry in entries if _has_content(entry)}
@@ -165,8 +166,7 @@ def _holders(
 def _can_be_had(place: StorePlace, version: VersionState) -> bool:
     if version.deleted is None:
         return True
-    is_there = any(info.key == version.root for info in place.storage.scan(version.root))
-    return is_there and not version.deleted.is_purged
+    return not version.deleted.is_purged and is_stored(place.storage, version.root)
 
 
 def _held(

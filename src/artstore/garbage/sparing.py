@@ -16,6 +16,7 @@ from artstore.packs.locator import ChunkRef, pack_key
 from artstore.packs.moved import MOVED_PREFIX, ChunkPlace
 from artstore.packs.movedpacks import Start
 from artstore.packs.reader import PackReader
+from artstore.storage.bounded import is_stored
 from artstore.storage.protocol import KeyInfo, Storage
 
 __all__ = ["Condemned", "spared_keys"]
@@ -103,7 +104,7 @@ class _Existing:
 
     def __call__(self, pack: bytes) -> bool:
         if pack not in self._known:
-            self._known[pack] = any(self._storage.scan(pack_key(pack)))
+            self._known[pack] = is_stored(self._storage, pack_key(pack))
         return self._known[pack]
 
 

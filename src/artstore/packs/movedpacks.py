@@ -26,6 +26,7 @@ from artstore.packs.moved import (
     moved_prefix,
     parse_moved_key,
 )
+from artstore.storage.bounded import is_stored
 from artstore.storage.protocol import Span, Storage
 
 __all__ = ["MOVED_HOPS_COUNT", "MovedPacks", "follow_moves", "pack_missing", "read_moved"]
@@ -384,11 +385,7 @@ class MovedPacks:
         return pack not in self._gone
 
     def _exists(self, pack: bytes) -> bool:
-        try:
-            self._storage.stat(pack_key(pack))
-        except NotFoundError:
-            return False
-        return True
+        return is_stored(self._storage, pack_key(pack))
 
     def _forget(self, packs: Iterable[bytes]) -> None:
         for pack in packs:

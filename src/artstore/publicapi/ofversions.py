@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from artstore.errors import NotFoundError
 from artstore.publicapi.publicrun import PublicRun
+from artstore.storeaccess import run_index_of
 
 if TYPE_CHECKING:
     from artstore.api import Store
@@ -27,7 +28,7 @@ def run_that_made(version: LoggedVersion) -> PublicRun | None:
 def runs_that_used(version: LoggedVersion) -> list[PublicRun]:
     """The runs whose logs say that they used it; deleted ones are left out."""
     store = _store_of(version)
-    index = store._run_index()  # noqa: SLF001 - a store and its versions are one matter
+    index = run_index_of(store)
     for project in index.projects():
         index.refresh(project)
     key = (version.state.qualified_name, version.number)

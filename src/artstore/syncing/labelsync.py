@@ -13,7 +13,7 @@ from artstore.syncing.syncplace import SyncPlace
 from artstore.syncing.versionmap import VersionMap
 
 if TYPE_CHECKING:
-    from artstore.catalog.operations import Request
+    from artstore.catalog.requests import Request
 
 __all__ = ["LabelSync"]
 
@@ -82,7 +82,7 @@ class LabelSync:
         there: VersionState,
         target: CollectionState,
     ) -> list[Request]:
-        from artstore.catalog.operations import AliasRequest, TagRequest, TtlRequest
+        from artstore.catalog.requests import AliasRequest, TagRequest, TtlRequest
 
         requests: list[Request] = []
         aliases = []
@@ -147,7 +147,7 @@ class LabelSync:
         self, target: CollectionState, there: VersionState, meta: str, digest: bytes
     ) -> None:
         from artstore import clock, limits
-        from artstore.catalog.operations import DescribeRequest
+        from artstore.catalog.requests import DescribeRequest
         from artstore.digest import digest_of
         from artstore.errors import DamagedDataError
         from artstore.manifests.reader import root_key

@@ -208,7 +208,7 @@ class VersionSync:
 
     def _link(self, key: VersionKey, state: CollectionState, version: VersionState) -> bool:
         """Publish a link as a link to the version that it was made from, if that is there."""
-        from artstore.catalog.operations import PublishRequest
+        from artstore.catalog.requests import PublishRequest
         from artstore.packs.locator import PUSH_ID_BYTES
         from artstore.versions.linking import content_use
 

@@ -22,6 +22,7 @@ from artstore.catalog.runs.format import object_key
 from artstore.catalog.runs.runlog import RunLog, split_changes
 from artstore.errors import AlreadyExistsError, ArtstoreError
 from artstore.runs.journalblocks import CHANGE, CONSOLE, END, ROWS, STORED, SYSTEM
+from artstore.storeaccess import guarded_storage_of, run_index_of
 from artstore.tracking.journal import JournalReader
 from artstore.tracking.journalsummary import JournalSummary
 from artstore.tracking.sessions import INBOX, MEDIA, SessionMeta
@@ -231,7 +232,7 @@ class Replayer:
     # --- storing ------------------------------------------------------------------------------
 
     def _storage(self) -> Storage:
-        return self._opened()._guarded_storage()  # noqa: SLF001 - a run is written where it is read
+        return guarded_storage_of(self._opened())
 
     def _opened(self) -> StoreConnection:
         from artstore.storeconnection import connection_of
@@ -375,7 +376,7 @@ class Replayer:
         }
 
     def _append(self, kind: str, fields: dict[str, Any]) -> None:
-        index = self._opened()._run_index()  # noqa: SLF001 - as above
+        index = run_index_of(self._opened())
         project, run_id = self._meta.project, self._meta.run_id
         if self._log is None:
             self._log = RunLog(self._storage(), project, run_id, index.author)

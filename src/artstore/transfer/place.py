@@ -152,7 +152,7 @@ class StorePlace:
         They lie in a value of their own, under gc; log entries never hold free
         text, which could not be deleted from them (PROTOCOL P1).
         """
-        from artstore.catalog.operations import DescribeRequest
+        from artstore.catalog.requests import DescribeRequest
         from artstore.digest import digest_of
         from artstore.manifests.reader import root_key
         from artstore.manifests.root import Root, encode_root

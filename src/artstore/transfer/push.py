@@ -20,7 +20,7 @@ from artstore.transfer.walk import Found
 
 if TYPE_CHECKING:
     from artstore.catalog.fences import PushStart
-    from artstore.catalog.operations import Request
+    from artstore.catalog.requests import Request
     from artstore.transfer.sending import Sending
 
 __all__ = ["DEFAULT_TYPE", "PushOutcome", "push"]
@@ -167,7 +167,7 @@ class _Push:
 
     def _publish(self, transfer: Sending, state: CollectionState, start: PushStart) -> PushOutcome:
 
-        from artstore.catalog.operations import Published, PublishRequest
+        from artstore.catalog.requests import Published, PublishRequest
 
         spec = self._spec
         digest = transfer.hasher.digest().hex()
@@ -247,7 +247,7 @@ class _Push:
         other_type = spec.type is not None and spec.type != state.type
         if not (new_aliases or new_tags or other_type):
             return []
-        from artstore.catalog.operations import AliasRequest, CreateRequest, TagRequest
+        from artstore.catalog.requests import AliasRequest, CreateRequest, TagRequest
 
         requests: list[Request] = []
         if other_type:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from artstore import clock
 from artstore.catalog.catalog import Committed
 from artstore.catalog.fences import ContentUse, PushStart
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.catalog.state import Source, VersionState
 from artstore.digest import digest_of
 from artstore.errors import DamagedDataError, InvalidInputError

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from artstore.catalog.catalog import Committed
 from artstore.catalog.fences import PushStart
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.catalog.state import CollectionState, Origin, Source
 from artstore.errors import ConflictError, DamagedDataError
 from artstore.manifests.entry import Entry

@@ -152,7 +152,7 @@ class VersionLabels(Labels):
         Cost: one scan of the log, and one entry for each of description with metadata,
             aliases, tags and ttl that was changed.
         """
-        from artstore.catalog.operations import AliasRequest, TagRequest, TtlRequest
+        from artstore.catalog.requests import AliasRequest, TagRequest, TtlRequest
 
         version = self._version
         if self._is_changed("description") or self._is_changed("metadata"):

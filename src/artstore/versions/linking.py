@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from artstore import clock, names
 from artstore.catalog.fences import ContentUse
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.catalog.state import Source, VersionState
 from artstore.packs.locator import PUSH_ID_BYTES, pack_key
 from artstore.packs.needed import NeededChunks

@@ -16,7 +16,7 @@ from artstore.transfer.place import StorePlace
 
 if TYPE_CHECKING:
     from artstore.catalog.catalog import Committed
-    from artstore.catalog.operations import Request
+    from artstore.catalog.requests import Request
     from artstore.manifests.reader import Manifest
     from artstore.transfer.versionfiles import VersionFiles
 

@@ -9,7 +9,7 @@ import pytest
 
 import artstore as art
 from artstore import limits
-from artstore.catalog.operations import FenceRequest
+from artstore.catalog.requests import FenceRequest
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.packs.locator import pack_key
 from artstore.storage.local import LocalStorage

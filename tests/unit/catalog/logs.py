@@ -15,8 +15,8 @@ from artstore.catalog.format import (
     encode_entry,
     entry_key,
 )
-from artstore.catalog.operations import PublishRequest
 from artstore.catalog.replica import Replica
+from artstore.catalog.requests import PublishRequest
 from artstore.catalog.state import CollectionState
 from artstore.clock import Clock
 from artstore.digest import checksum64

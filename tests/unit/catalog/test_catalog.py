@@ -10,7 +10,7 @@ import pytest
 
 from artstore import clock
 from artstore.catalog.format import LogEntry, UnknownEntry, VoidEntry, entry_key
-from artstore.catalog.operations import (
+from artstore.catalog.requests import (
     AliasRequest,
     Applied,
     CreateRequest,

@@ -10,7 +10,7 @@ import pytest
 
 from artstore.catalog.catalog import Catalog, Committed
 from artstore.catalog.fences import ContentUse, PushStart
-from artstore.catalog.operations import (
+from artstore.catalog.requests import (
     AliasRequest,
     DeleteRequest,
     FenceRequest,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from artstore.catalog.fences import ContentUse
-from artstore.catalog.operations import (
+from artstore.catalog.operations import evaluate
+from artstore.catalog.requests import (
     AliasRequest,
     Applied,
     CreateRequest,
@@ -21,7 +22,6 @@ from artstore.catalog.operations import (
     TagRequest,
     Unchanged,
     Write,
-    evaluate,
 )
 from artstore.catalog.state import CollectionState
 from artstore.errors import ArtstoreError, InvalidInputError, NotFoundError, StateError

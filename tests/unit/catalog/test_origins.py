@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from artstore.catalog.format import COLLECTION_KINDS, LogEntry, decode_entry
-from artstore.catalog.operations import Published, PublishRequest, Unchanged
+from artstore.catalog.requests import Published, PublishRequest, Unchanged
 from artstore.catalog.state import Origin
 from artstore.errors import InvalidInputError
 from artstore.storage.memory import MemoryStorage
@@ -51,7 +51,7 @@ def test_what_came_once_is_not_published_again_even_if_it_was_deleted() -> None:
     catalog.commit("p", "c", publish(1, origin=origin(0)))
     again = catalog.commit("p", "c", publish(2, origin=origin(0)))
     assert (again.n, again.outcome) == (None, Published(0, is_repeated=True))
-    from artstore.catalog.operations import DeleteRequest
+    from artstore.catalog.requests import DeleteRequest
 
     catalog.commit("p", "c", DeleteRequest(0))
     assert catalog.commit("p", "c", publish(3, origin=origin(0))).n is None

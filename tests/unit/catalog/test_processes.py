@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from artstore.catalog.operations import Published
 from artstore.catalog.replica import Replica
+from artstore.catalog.requests import Published
 from artstore.storage.local import LocalStorage
 from tests.unit.catalog.logs import catalog_of, publish
 from tests.unit.storage.processes import ChildProcess

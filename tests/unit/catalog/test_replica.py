@@ -16,8 +16,8 @@ import pytest
 import artstore
 from artstore.catalog.format import entry_key
 from artstore.catalog.log import START, Head
-from artstore.catalog.operations import AliasRequest
 from artstore.catalog.replica import Replica
+from artstore.catalog.requests import AliasRequest
 from artstore.errors import DamagedDataError
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage

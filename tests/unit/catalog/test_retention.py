@@ -9,7 +9,8 @@ import pytest
 
 from artstore.catalog.fold import Fold
 from artstore.catalog.format import COLLECTION_KINDS, RawEntry, decode_entry
-from artstore.catalog.operations import (
+from artstore.catalog.operations import evaluate
+from artstore.catalog.requests import (
     AliasRequest,
     Applied,
     DeleteRequest,
@@ -23,7 +24,6 @@ from artstore.catalog.operations import (
     Unchanged,
     UnpinRequest,
     Write,
-    evaluate,
 )
 from artstore.catalog.retention import Retention
 from artstore.catalog.state import CollectionState

@@ -162,7 +162,7 @@ def collect(storage: MeteredStorage, *condemned: str) -> LogWriter:
     """A plan and its fence in every log; the sweep is still to come."""
     gc = LogWriter(storage, "upkeep/")
     gc.add("plan", k=0, condemned=list(condemned), condemned_in=[])
-    from artstore.catalog.operations import FenceRequest
+    from artstore.catalog.requests import FenceRequest
 
     catalog = at(storage)._place().catalog
     for project in catalog.projects():

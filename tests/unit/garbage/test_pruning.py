@@ -13,7 +13,7 @@ import pytest
 
 import artstore as art
 from artstore import clock
-from artstore.catalog.operations import FenceRequest
+from artstore.catalog.requests import FenceRequest
 from artstore.errors import (
     ArtstoreError,
     ConflictError,

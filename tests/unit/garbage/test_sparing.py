@@ -212,8 +212,8 @@ def test_chunks_that_a_late_repack_brought_back_are_spared(town: Town) -> None:
     town.check_all()
 
 
-def test_a_described_version_keeps_its_description(town: Town) -> None:
-    log(town.writer, "d", A)
+def described_slowly(town: Town) -> Work:
+    """Somebody describes d:v0 and stalls just before the entry; a plan is made meanwhile."""
     storage, store = town.machine()
 
     def describe() -> None:
@@ -224,6 +224,12 @@ def test_a_described_version_keeps_its_description(town: Town) -> None:
     describing = Work(storage, describe)
     assert not describing.until("create collections/p/d/")
     town.plan()
+    return describing
+
+
+def test_a_described_version_keeps_its_description(town: Town) -> None:
+    log(town.writer, "d", A)
+    describing = described_slowly(town)
     describing.step()
     spared = town.sweep()
     assert describing.error is None
@@ -233,16 +239,7 @@ def test_a_described_version_keeps_its_description(town: Town) -> None:
 
 def test_a_description_that_comes_after_the_fence_is_refused(town: Town) -> None:
     log(town.writer, "d", A)
-    storage, store = town.machine()
-
-    def describe() -> None:
-        artifact = store.artifact("d:v0")
-        artifact.description = "slow"
-        artifact.save()
-
-    describing = Work(storage, describe)
-    assert not describing.until("create collections/p/d/")
-    town.plan()
+    describing = described_slowly(town)
     assert town.sweep() == 0
     describing.step()
     assert describing.error.code == "content-condemned"  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ import pytest
 import artstore as art
 from artstore import limits
 from artstore.api import Store
-from artstore.catalog.operations import FenceRequest
+from artstore.catalog.requests import FenceRequest
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.clock import use
 from artstore.errors import AlreadyExistsError, ConflictError, InvalidInputError, UnavailableError

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import artstore as art
 from artstore.api import Store
-from artstore.catalog.operations import PublishRequest
+from artstore.catalog.requests import PublishRequest
 from artstore.digest import digest_of
 from tests.unit.web.runshelf import ENDED, add_run
 from tests.unit.web.shelves import SCRIPT

@@ -438,7 +438,7 @@ def test_a_project_of_runs_alone_is_a_project(tmp_path: Path, make_client: MakeC
 def test_a_version_tells_the_run_that_made_it_and_those_that_used_it(
     tmp_path: Path, make_client: MakeClient
 ) -> None:
-    from artstore.catalog.operations import PublishRequest
+    from artstore.catalog.requests import PublishRequest
 
     store = fill_runs(open_at(tmp_path / "made", project="lab"))
     catalog = store._place().catalog
