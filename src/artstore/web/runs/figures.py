@@ -187,7 +187,11 @@ def _placed(trace: dict[str, Any], names: dict[str, int]) -> list[tuple[float, f
 
 def _span(values: list[float], margin: float) -> tuple[float, float]:
     low, high = min(values) - margin, max(values) + margin
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    if high > low:
+        return low, high
+    # Half of one is nothing beside a large number.
+    pad = max(0.5, abs(low) * 1e-9)
+    return low - pad, high + pad
 
 
 def _bar(at: Any, x: float, y: float, width: float, series: str) -> str:

@@ -95,6 +95,21 @@ def test_what_is_drawn_is_harmless_markup(traces: list[dict[str, Any]]) -> None:
             ET.fromstring(text)
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e17, 1e17), (-1e99, -1e99), (-1e99, 1e99), (0.0, 5e-324)]
+)
+@pytest.mark.parametrize("kind", ["scatter", "bar"])
+def test_equal_large_numbers_and_tiny_differences_are_drawn(
+    low: float, high: float, kind: str
+) -> None:
+    found = drawn({"type": kind, "x": [low, high], "y": [high, low]})
+    assert found is not None
+    text = str(figure_svg(found))
+    assert "nan" not in text
+    assert "inf" not in text
+    ET.fromstring(text)
+
+
 def test_words_in_a_figure_stay_words() -> None:
     evil = "<script>alert(1)</script>\"'"
     found = drawn({"y": [1, 2], "name": evil, "x": [evil, "b"]}, title=evil)
