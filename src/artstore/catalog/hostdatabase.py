@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -25,6 +27,11 @@ __all__ = ["HostDatabase", "file_of_host"]
 
 _WAIT_SECONDS: Final = 1.0
 _Answer = TypeVar("_Answer")
+
+_dropped: Final[deque[tuple[int, sqlite3.Connection]]] = deque()
+"""Left by databases that were forgotten, with the generation that opened them."""
+_of_parents: Final[list[sqlite3.Connection]] = []
+"""Kept for ever: to close one, as forgetting it does too, could undo what the parent is writing."""
 
 
 def file_of_host(directory: Path, name: str) -> Path:
@@ -53,7 +60,11 @@ class HostDatabase:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._generation = forks.generation()
-        self._of_parents: list[sqlite3.Connection] = []
+
+    def __del__(self) -> None:
+        # Not closed here: the collector runs in any thread at any moment, and a child that
+        # is forked while SQLite closes a file finds its mutexes locked for ever.
+        self._drop()
 
     def close(self) -> None:
         """Close the file. The next call opens it again."""
@@ -64,11 +75,12 @@ class HostDatabase:
         self, action: Callable[[sqlite3.Connection], _Answer], otherwise: _Answer
     ) -> _Answer:
         """`action` in a transaction; `otherwise` on any error: the file only saves time."""
-        import sqlite3
-
         # SQLite has locks of the whole process, and believes that it knows the
-        # file locks it holds: no child is made while it works.
+        # file locks it holds: no child is made while it works, or is imported.
         with self._lock, forks.held_off():
+            import sqlite3
+
+            _close_dropped()
             try:
                 connection = self._open()
                 with connection:
@@ -81,15 +93,14 @@ class HostDatabase:
                 self._discard()
         return otherwise
 
-    def _close(self) -> None:
+    def _drop(self) -> None:
         if self._connection is not None:
-            if self._generation == forks.generation():
-                self._connection.close()
-            else:
-                # It belongs to the parent. To close it, which also happens when
-                # it is forgotten, could undo what the parent is writing.
-                self._of_parents.append(self._connection)
+            _dropped.append((self._generation, self._connection))
         self._connection = None
+
+    def _close(self) -> None:
+        self._drop()
+        _close_dropped()
 
     def _open(self) -> sqlite3.Connection:
         import sqlite3
@@ -125,3 +136,14 @@ class HostDatabase:
             except OSError:
                 # Read-only or gone already: then it is only of no use.
                 continue
+
+
+def _close_dropped() -> None:
+    """Close what was left: by whoever works with a database, while no fork can happen."""
+    with suppress(IndexError):
+        while True:
+            generation, connection = _dropped.popleft()
+            if generation == forks.generation():
+                connection.close()
+            else:
+                _of_parents.append(connection)
