@@ -116,6 +116,7 @@ def test_pictures_are_chosen_too(open_page: OpenPage) -> None:
     told(page, "4 rows chosen")
     pictures = page.get_by_role("listbox", name="Pictures of joined")
     chosen = pictures.get_by_role("option", selected=True)
+    page.locator("#tile-6[aria-selected=true]").wait_for()
     assert [one.get_attribute("id") for one in chosen.all()] == [f"tile-{at}" for at in range(3, 7)]
     page.get_by_role("button", name="Images").click()
     page.get_by_role("checkbox", name="Choose row 6", exact=True, checked=True).wait_for()

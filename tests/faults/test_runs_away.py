@@ -178,9 +178,11 @@ assert not [pid for pid in children if os.waitpid(pid, 0)[1]]
 HANGING = """
 from artstore.storage.local import LocalStorage
 create = LocalStorage.create
+reached = threading.Event()
 def hanging(self, key, data):
     if "runs/" in key:
         say("hangs")
+        reached.set()
         threading.Event().wait()
     create(self, key, data)
 LocalStorage.create = hanging
@@ -190,7 +192,7 @@ run = init(
 )
 run.log({"x": 0})
 run._recording.recorder.flush()
-time.sleep(0.3)
+assert reached.wait(60)
 for x in range(1, 6):
     run.log({"x": x})
 run.finish()
