@@ -84,8 +84,7 @@ if TYPE_CHECKING:
     )
     from artstore.tracking.manners import login, require, setup, teardown
     from artstore.tracking.run import Run
-    from artstore.tracking.runsettings import RunSettings
-    from artstore.tracking.runsettings import RunSettings as Settings
+    from artstore.tracking.runsettings import RunSettings, Settings
     from artstore.tracking.starting import init
     from artstore.tracking.summary import Summary
     from artstore.versions.entries import ArtifactEntry
@@ -242,11 +241,43 @@ _HOMES = {
     "watch": "artstore.tracking.current",
 }
 
+# What scripts written for W&B ask their package for besides: there, or told what to use instead.
+_OF_WANDB = frozenset(
+    [
+        "AuthenticationError",
+        "CommError",
+        "Error",
+        "Graph",
+        "UsageError",
+        "WaitTimeoutError",
+        "agent",
+        "apis",
+        "controller",
+        "data_types",
+        "env",
+        "integration",
+        "keras",
+        "launch",
+        "plot",
+        "plot_table",
+        "sdk",
+        "sweep",
+        "termerror",
+        "termlog",
+        "termwarn",
+        "util",
+        "wandb_sdk",
+    ]
+)
+
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _OF_WANDB:
+        return import_module("artstore.integrations.wandb_names").name_in_package(name)
     if name not in __all__:
         raise AttributeError(f"module 'artstore' has no attribute {name!r}")
-    from importlib import import_module
 
     if name == "run":
         # The run that is going on: another one each time.

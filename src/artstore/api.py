@@ -56,6 +56,7 @@ LATE_MODULES: Final = (
     *("artstore.catalog.runs.index", "artstore.catalog.versionindex", "artstore.lineagesource"),
     *("artstore.catalog.fences", "artstore.catalog.operations", "artstore.manifests.diff"),
     *("artstore.garbage.deleting", "artstore.garbage.pruning", "artstore.garbage.storetime"),
+    "artstore.runs.history",
     *("artstore.transfer.cachefill", "artstore.transfer.contentcache", "artstore.transfer.fetch"),
     *("artstore.transfer.hashing", "artstore.transfer.links", "artstore.transfer.oldfile"),
     *("artstore.transfer.pull", "artstore.transfer.push", "artstore.transfer.selection"),
@@ -118,7 +119,7 @@ def open_store(
 
 
 class Store(
-    StoreConnection, StoreUpkeep, StoreTables, StoreRuns, StoreLineage, StoreRetention, StoreGarbage
+    StoreConnection, StoreRuns, StoreUpkeep, StoreTables, StoreLineage, StoreRetention, StoreGarbage
 ):
     """
     A store, opened. Safe to use from several threads, and in forked children.

@@ -77,6 +77,7 @@ CODES: dict[str, str] = {
     "path-twice": "A path is added twice, or as a file and as a directory.",
     "source-changed": "A source file was written to while it was read, twice.",
     "index-damaged": "A segment of the index is not what was written; it is advisory.",
+    "rollup-damaged": "A rollup of a log is not what was written; it is advisory.",
     "pack-missing": "A pack that a version needs is not in the store.",
     "moved-damaged": "What tells where chunks of a repacked pack lie is not what was written.",
     "key-unexpected": "A key lies where keys of that form do not belong.",
@@ -240,6 +241,7 @@ CODES: dict[str, str] = {
     "journal-in-use": "The journal of a run is written by another process, or closed.",
     "history-damaged": "A segment of a run's history is not what was written.",
     "run-media-damaged": "A file that a step of a run logged is not what its name says.",
+    "run-console-damaged": "What a run has printed is not what was written.",
     "metric-invalid": "A metric is defined with a name, summary or goal that there is not.",
     "config-invalid": "A config is made from what has no names, or holds what no config does.",
     "config-value-changed": "A value of a config was to become another, without saying so.",
@@ -254,6 +256,18 @@ CODES: dict[str, str] = {
     "sync-incomplete": "Something could not be brought from one store to another.",
     "replica-unusable": "What this machine remembers of a store cannot be kept, even in memory.",
 }
+
+
+_OF_WANDB = frozenset(
+    ["AuthenticationError", "CommError", "Error", "UsageError", "WaitTimeoutError"]
+)
+
+
+def __getattr__(name: str) -> Any:
+    # Scripts that import artstore in place of wandb catch `wandb.errors.CommError`.
+    if name in _OF_WANDB:
+        return ArtstoreError
+    raise AttributeError(f"module 'artstore.errors' has no attribute {name!r}")
 
 
 class ArtstoreError(Exception):

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from artstore import clock
+from artstore.catalog.runs.index import Edge as RunEdge
+from artstore.catalog.runs.index import run_edges
 from artstore.catalog.runs.state import current_state
 from artstore.errors import ArtstoreError, NotFoundError
 from artstore.lineage.records import (
@@ -25,6 +27,7 @@ from artstore.lineage.records import (
     is_marked_bad,
 )
 from artstore.names import parse_artifact_name
+from artstore.versions.saidpaths import meant_path
 
 if TYPE_CHECKING:
     from artstore.catalog.runs.index import RunIndex
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from artstore.names import ArtifactName
     from artstore.transfer.place import StorePlace
 
-__all__ = ["StoreSource"]
+__all__ = ["StoreSource", "edges_of_whole", "run_facts"]
 
 
 class StoreSource:
@@ -75,7 +78,7 @@ class StoreSource:
         for name in names:
             state = self._index.run(name.project, name.run_id)
             if state is not None:
-                found[name] = _run_facts(name, state.whole, now)
+                found[name] = run_facts(name, state.whole, now)
         return found
 
     def collections(
@@ -175,6 +178,25 @@ class StoreSource:
 
     # --- files ------------------------------------------------------------------------------
 
+    def entry_path(self, version: VersionName, said: str) -> str:
+        """
+        The path of the entry that is meant; as it was said, if the version cannot be read.
+
+        Raises:
+            NotFoundError: `entry-not-found`.
+        """
+        self._look_up([version.collection])
+        known = self._known.get(version.collection)
+        if known is None or version.version not in known.versions:
+            return said
+        try:
+            manifest = self._place.manifest(known.versions[version.version])
+            return meant_path(manifest, said, where=str(version))
+        except ArtstoreError as error:
+            if error.code == "entry-not-found":
+                raise
+            return said
+
     def file(self, version: VersionName, path: str, /) -> FileFacts | None:
         """As `FileSource.file`."""
         entry = self._entry(version, path)
@@ -259,7 +281,13 @@ def _name_of(source: Source) -> VersionName:
     return VersionName(source.project, source.name, source.version, source.store)
 
 
-def _run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
+def run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
+    """
+    What a graph tells of a run.
+
+    Args:
+        whole: all that is said of it (docs/format/run.md, 4).
+    """
     environment = whole["environment"]
     git = environment.get("git") or {}
     sessions = whole["sessions"]
@@ -280,7 +308,13 @@ def _run_facts(name: RunName, whole: Mapping[str, Any], now: float) -> RunFacts:
     )
 
 
-def _as_edges(found: Any) -> Iterator[Edge]:
+def edges_of_whole(name: RunName, whole: Mapping[str, Any]) -> Iterator[Edge]:
+    """The edges that all that is said of a run tells of, as the index would give them."""
+    for found in run_edges(name.project, name.run_id, whole):
+        yield from _as_edges(found)
+
+
+def _as_edges(found: RunEdge) -> Iterator[Edge]:
     """Edges of the graph from one of the index; none from what names no version."""
     store, _, artifact = found.artifact.rpartition("//")
     project, slash, name = artifact.partition("/")

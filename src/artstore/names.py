@@ -24,6 +24,7 @@ __all__ = [
     "check_alias",
     "check_collection_name",
     "check_entry_path",
+    "check_holder",
     "check_key",
     "check_project_name",
     "check_tag",
@@ -139,6 +140,11 @@ def check_collection_name(text: str) -> str:
 def check_project_name(text: str) -> str:
     """As for artifact names."""
     return _check_key_name(text, "a project name")
+
+
+def check_holder(text: str) -> str:
+    """Who holds a pin: as for artifact names."""
+    return _check_key_name(text, "the holder of a pin")
 
 
 def check_type_name(text: str) -> str:

@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from artstore.settings import Settings
     from artstore.storage.protocol import Storage
     from artstore.storeconnection import StoreConnection
+    from artstore.storegarbage import StoreGarbage
     from artstore.storelineage import StoreLineage
     from artstore.storeruns import StoreRuns
+    from artstore.transfer.place import StorePlace
     from artstore.versions.version import LoggedVersion
 
 __all__ = [
     "guarded_storage_of",
     "lineage_source_of",
     "logged_version_of",
+    "place_of",
     "run_index_of",
     "settings_of",
     "stored_run_of",
@@ -39,6 +42,11 @@ def settings_of(store: StoreConnection) -> Settings:
 def guarded_storage_of(store: StoreConnection) -> Storage:
     """The storage of a store, with all that stands before it. Raises NotFoundError."""
     return store._guarded_storage()  # noqa: SLF001 - as above
+
+
+def place_of(store: StoreGarbage) -> StorePlace:
+    """Its catalog and its storage. Raises NotFoundError."""
+    return store._place()  # noqa: SLF001 - as above
 
 
 def run_index_of(store: StoreConnection) -> RunIndex:

@@ -55,6 +55,7 @@ class StoreGarbage:
         force: bool = False,
         purged_too: bool = False,
         wait: bool = False,
+        give_up: int | None = None,
         on_progress: OnProgress | None = None,
     ) -> GarbageReport:
         """
@@ -74,13 +75,20 @@ class StoreGarbage:
             purged_too: also what was purged less than the restore window ago. Without it a
                 purge has to wait as long as any deletion, since who may write may purge.
             wait: for the grace, and delete, instead of leaving that to the next run.
+            give_up: the number of an open plan. It is ended without a delete, and nothing else
+                is done. Only if no machine carries it out any more: one that does would
+                delete what may be needed again by then. A plan that nobody has begun to
+                carry out, and that nobody can, is given up without being told.
         Raises:
             StateError: `gc-refused`: something that may be needed cannot be read or is not
-                known to this release. Nothing is deleted then.
-            DeniedError: `storage-denied`, these credentials may not write or delete.
+                known to this release, or these credentials may not write or delete. Nothing
+                is deleted then. `context["cause"]` is the code of what it was.
+            InvalidInputError: `value-invalid`; the plan to be given up is not open.
         Cost: reads all logs, lists all content, reads the lists of all versions once.
         """
         from artstore.garbage.collecting import collect_garbage
+        from artstore.garbage.ending import end_given_up
+        from artstore.garbage.records import GarbageReport
         from artstore.garbage.settings import GarbageSettings
 
         settings = GarbageSettings(
@@ -91,9 +99,10 @@ class StoreGarbage:
             is_forced=force,
             honours_purges=purged_too,
         )
-        return collect_garbage(
-            self._garbage_work(settings, on_progress), is_dry_run=dry_run, waits=wait
-        )
+        work = self._garbage_work(settings, on_progress)
+        if give_up is not None and not dry_run:
+            return GarbageReport(end_given_up(work, give_up))
+        return collect_garbage(work, is_dry_run=dry_run, waits=wait)
 
     def purge(
         self,
@@ -164,5 +173,6 @@ class StoreGarbage:
             settings=settings,
             on_progress=on_progress,
             own_plans=OwnPlans(place.cache_directory / "plans" / place.store_id),
+            runs=place.run_index,
             sweep_temporary=own.sweep_temporary if isinstance(own, LocalStorage) else None,
         )

@@ -67,7 +67,7 @@ class StoreLineage:
         Which run made a version, or brought a file of it, with which code and inputs, and so on.
 
         Args:
-            path: of an entry of the version.
+            path: of an entry of the version, or the name of a table in it.
             depth: levels of inputs.
         Raises:
             NotFoundError: as `artifact`; `entry-not-found`.
@@ -76,7 +76,10 @@ class StoreLineage:
         from artstore.lineage.why import why
 
         source = self._lineage_source()
-        return why(source, self._version_name(source, name), path, depth=depth)
+        version = self._version_name(source, name)
+        if path is not None:
+            path = source.entry_path(version, path)
+        return why(source, version, path, depth=depth)
 
     def stale(self, project: str | None = None, *, names: list[str] | None = None) -> StaleReport:
         """

@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from artstore import forks, names
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import CollectionState, VersionState
-from artstore.errors import DamagedDataError
+from artstore.errors import DamagedDataError, InvalidInputError
 from artstore.settings import Settings
 from artstore.storage.opener import open_storage
 from artstore.storage.protocol import Storage
@@ -23,13 +23,19 @@ from artstore.transfer.place import StorePlace
 from artstore.transfer.progress import OnProgress, ProgressMeter
 
 if TYPE_CHECKING:
+    from artstore.catalog.runs.index import RunIndex
     from artstore.logged import LoggedArtifact
+    from artstore.runs.storedrun import StoredRun
     from artstore.upkeep.check import CheckReport
+    from artstore.upkeep.check_runs import RunMaterial
     from artstore.upkeep.repair import RepairReport
     from artstore.upkeep.usage import UsageReport
     from artstore.upkeep.verify import VerifyReport
 
 __all__ = ["StoreUpkeep"]
+
+_RUN: Final = "run:"
+"""What tells the name of a run from that of a version."""
 
 
 class StoreUpkeep:
@@ -51,6 +57,14 @@ class StoreUpkeep:
     def _resolve(self, name: str) -> tuple[CollectionState, VersionState]:
         raise NotImplementedError
 
+    def _run_index(self) -> RunIndex:
+        """As `StoreConnection._run_index`."""
+        raise NotImplementedError
+
+    def run(self, name: str) -> StoredRun:
+        """As `StoreRuns.run`."""
+        raise NotImplementedError
+
     def _writes_as(self) -> str:
         """`user@host`, written into log entries."""
         raise NotImplementedError
@@ -65,9 +79,14 @@ class StoreUpkeep:
         """
         Read every byte of a version, in the store or in a checkout, and compare digests.
 
+        Args:
+            name: of a version; or `run:[project/]id`: then all that the log of a run names.
         Raises:
             DamagedDataError: the version's list of files cannot be read.
+            InvalidInputError: `name-invalid`, a directory for a run.
         """
+        if name.startswith(_RUN):
+            return self._verify_run(name, directory, on_progress)
         from artstore.transfer.fragmentfiles import FragmentFiles
         from artstore.upkeep.verify import EntryProblem, VerifyReport, verify_version
 
@@ -109,20 +128,74 @@ class StoreUpkeep:
             seconds=time.monotonic() - began,
         )
 
+    def _verify_run(
+        self,
+        name: str,
+        directory: str | os.PathLike[str] | None,
+        on_progress: OnProgress | None,
+    ) -> VerifyReport:
+        from artstore.upkeep.check_runs import verify_run
+        from artstore.upkeep.verify import EntryProblem, VerifyReport
+
+        began = time.monotonic()
+        project, run_id = self._run_named(name)
+        if directory is not None:
+            raise InvalidInputError(
+                f"{name} is a run: it has no checkouts that could be read", code="name-invalid"
+            )
+        meter = ProgressMeter("verify", on_progress)
+        storage = self._place().storage
+        check, found = verify_run(storage, self._run_material(), project, run_id, meter.add)
+        meter.finish()
+        if not check.run_count:
+            self.run(f"{project}/{run_id}")  # raises, with what is close
+        return VerifyReport(
+            name=f"{_RUN}{project}/{run_id}",
+            directory=None,
+            checked_files=check.value_count,
+            checked_bytes=check.read_bytes,
+            problems=tuple(EntryProblem(path, problem.message) for path, problem in found),
+            seconds=time.monotonic() - began,
+        )
+
+    def _run_named(self, name: str) -> tuple[str, str]:
+        """Project and id of `run:[project/]id`; whether there is such a run is not asked."""
+        from artstore.catalog.runs.format import check_run_id
+
+        *before, run_id = name.removeprefix(_RUN).split("/")
+        project = before[-1] if before else self._settings.project
+        return names.check_project_name(project), check_run_id(run_id)
+
+    def _run_material(self) -> RunMaterial:
+        from artstore.runs.history import segment_facts
+        from artstore.upkeep.check_runs import RunMaterial
+
+        def look(data: bytes, has_steps: bool, is_proven: bool) -> tuple[int, frozenset[str]]:  # noqa: FBT001 - as told
+            return segment_facts(data, has_steps=has_steps, is_proven=is_proven)
+
+        with suppress(DamagedDataError):  # artstore.json may be what is to be repaired
+            return RunMaterial(look, self._run_index().all_heads())
+        return RunMaterial(look)
+
     def check(
         self, *, read_data: float | None = None, on_progress: OnProgress | None = None
     ) -> CheckReport:
         """
-        Check every log, manifest and pack; `read_data` (0 to 1) also reads that part of the data.
+        Check every log, manifest, pack and run; `read_data` (0 to 1) also reads that part of the
+        data.
 
-        Changes nothing. Damage is reported with the versions that it hits, not raised.
+        Changes nothing. Damage is reported with the versions and runs that it hits, not raised.
         """
         from artstore.upkeep.check import check_store
 
         place = self._place()
         meter = ProgressMeter("check", on_progress)
         report = check_store(
-            place.storage, place.catalog, read_data=read_data, on_checked=meter.add
+            place.storage,
+            place.catalog,
+            runs=self._run_material(),
+            read_data=read_data,
+            on_checked=meter.add,
         )
         meter.finish()
         return report
@@ -163,6 +236,8 @@ class StoreUpkeep:
             find_files=lambda store_id: (
                 LocalFiles(directory / "files", self._checkouts().known(store_id)).find
             ),
+            find_media=self._media_directories,
+            runs=self._run_material(),
             author=self._writes_as(),
         )
         meter = ProgressMeter("repair", on_progress)
@@ -174,13 +249,24 @@ class StoreUpkeep:
         self._places.pop(forks.generation(), None)
         return report
 
+    def _media_directories(self, run_id: str) -> list[Path]:
+        """What sessions of a run on this machine have kept beside their journals."""
+        journals = self._settings.state_dir / "journals"
+        return sorted(journals.glob(f"{run_id}-*/media"))
+
     def usage(self, name: str | None = None) -> UsageReport:
-        """What the store, an artifact or one version takes (`UsageReport`)."""
-        from artstore.upkeep.usage import measure_usage
+        """What the store, an artifact, one version or `run:[project/]id` takes (`UsageReport`)."""
+        from artstore.upkeep.usage import measure_run, measure_usage
 
         place = self._place()
         if name is None:
             return measure_usage(place.storage, place.catalog, None)
+        if name.startswith(_RUN):
+            project, run_id = self._run_named(name)
+            report = measure_run(place.storage, project, run_id)
+            if not report.runs:
+                self.run(f"{project}/{run_id}")  # raises, with what is close
+            return report
         parsed = self._parse(name)
         chosen, version = self._resolve(name)
 

@@ -64,11 +64,20 @@ class Kind(NamedTuple):
 
 def fill_album(store: Store) -> Store:
     """
-    Log demo/album.
+    Log demo/album and demo/kept.
 
-    v0  two files
-    v1  a file for every preview, directories, links, references, media and classes
+    album:v0  two files
+    album:v1  a file for every preview, directories, links, references, media and classes
+    kept:v0   deleted; v1 pinned, with a protected alias and a rule
     """
+    for number in range(3):
+        kept = art.Artifact("kept", "dataset")
+        put_file(kept, "number", b"%d" % number)
+        store.log_artifact(kept, aliases=["best"] if number == 1 else [])
+    store.delete("demo/kept:v0")
+    store.pin("demo/kept:v1", "2099-12-31", holder="paper")
+    store.protect("demo/kept", ["best", "prod"])
+    store.set_retention("demo/kept", art.Retention(keep_last=5))
     first = art.Artifact("album", "dataset", metadata={"rate": 0.1, "only": "in v0"})
     for path, data in (("README.md", b"# Album\n"), ("notes.txt", b"one line\n")):
         put_file(first, path, data)
@@ -138,6 +147,10 @@ def kinds_of_pages() -> tuple[Kind, ...]:
         Kind("history", "/p/demo/c/album?show=history"),
         Kind("version", "/p/demo/c/album/v1"),
         Kind("version without words", "/p/demo/c/zoo/v0"),
+        Kind("kept collection", "/p/demo/c/kept"),
+        Kind("kept history", "/p/demo/c/kept?show=history"),
+        Kind("kept version", "/p/demo/c/kept/v1"),
+        Kind("deleted version", "/p/demo/c/kept/v0"),
         Kind("compare", "/p/demo/c/album/compare?a=v0&b=v1"),
         Kind("same", "/p/demo/c/album/compare?a=v1&b=v1"),
         Kind("views", "/p/demo/views"),

@@ -4,6 +4,7 @@ The tutorial's finding on the digits: what one epoch gets wrong, and what five d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -343,3 +344,14 @@ def test_nothing_is_wider_than_a_telephone(watched: Callable[..., Any]) -> None:
         page.get_by_role("grid").first.wait_for()
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_head_of_compared_tables_tells_what_each_of_them_has(
+    watched: Callable[..., Any], epochs: Epochs
+) -> None:
+    page = watched(f"{PAGE}?{WITH}")
+    early, late = (len({guess for _, guess, _ in one}) for one in (epochs.early, epochs.late))
+    assert early < late == 10
+    page.locator(".head-summary", has_text=f"{early} values / {late} values").wait_for()
+    # What is the same in both is said once.
+    page.locator(".head-summary", has_text=re.compile(r"^10 values$")).wait_for()

@@ -34,7 +34,7 @@ for line in sys.stdin:
     elif words[0] == "config":
         run.config.update({"later": words[1]}, allow_val_change=True)
     elif words[0] == "print":
-        print("printed", words[1], flush=True)
+        print("printed", f"\x1b[3{len(words[1])}m{words[1]}\x1b[0m", flush=True)
     elif words[0] == "end":
         break
     say("done")
@@ -87,6 +87,14 @@ def last_step(page: Any, name: str) -> str:
     return str(frame.get_attribute("aria-label")) if frame.count() else ""
 
 
+def value_of(page: Any, key: str) -> str:
+    """What the first of runs side by side has there."""
+    found = """key => [...document.querySelectorAll("#compare-values tr")]
+      .find((row) => row.querySelector("th bdi")?.textContent === key)
+      ?.querySelector("td").textContent.trim()"""
+    return str(page.evaluate(found, key))
+
+
 def test_a_run_appears_moves_and_is_shown_as_crashed_when_it_is_killed(
     watched: Watched, training: Training
 ) -> None:
@@ -114,6 +122,7 @@ def test_console_and_config_follow_a_run(watched: Watched, training: Training) -
     training.tell("print two")
     page.locator("#console", has_text="printed two").wait_for()
     assert page.locator("#console").inner_text().count("printed one") == 1
+    assert page.locator("#console .ink-yellow").all_inner_texts() == ["one", "two"]
     # What the store has not yet lies beside the journal.
     training.tell("image 20")
     watched.goto("/p/p/runs/a?show=media")
@@ -130,6 +139,88 @@ def test_console_and_config_follow_a_run(watched: Watched, training: Training) -
     training.process.stdin.write("end\n")
     training.process.stdin.close()
     page.locator(".state-finished").wait_for()
+
+
+def test_values_of_runs_side_by_side_follow_a_run_and_disturb_nobody(
+    watched: Watched, training: Training
+) -> None:
+    page = watched.page
+    panel = '{"kind":"parallel","keys":["summary.x","config.lr"]}'
+    watched.goto(f"/p/p/compare?run=a,first&panel={panel}")
+    assert value_of(page, "state") == "running"
+    page.locator('.panel[aria-label="train/loss"] .chart-frame').wait_for()
+    axes = page.locator('.panel[aria-label="summary.x, config.lr"]')
+    axes.get_by_text("Values").click()
+    # Who reads here keeps what he has marked, his place and the focus.
+    page.locator("#compare-values a").first.focus()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.sides tbody th'))")
+    marked = page.evaluate("String(getSelection())")
+    count = page.locator("#compare-count").inner_text()
+    training.tell("log 1 8")
+    wait_for(lambda: value_of(page, "x") == "7")
+    axes.locator("td", has_text="7").first.wait_for()
+    # Another key: more lines, and one more that differs.
+    training.tell("config value")
+    page.locator("#compare-values th", has_text="later").wait_for()
+    assert page.locator("#compare-count").inner_text() != count
+    assert page.evaluate("String(getSelection())") == marked
+    assert page.evaluate("document.activeElement.closest('#compare-values') !== null")
+    keys = page.locator(".sides-key")
+    assert keys.evaluate_all("all => all.map((one) => one.hidden)") == [False, False]
+    training.process.send_signal(signal.SIGKILL)
+    end_of(training.process, -signal.SIGKILL)
+    wait_for(lambda: value_of(page, "state") == "crashed")
+    assert page.locator(".sides thead .run-state").first.inner_text() == "crashed"
+
+
+def test_who_is_refused_a_stream_sees_what_changes_all_the_same(
+    watched: Watched, training: Training
+) -> None:
+    page = watched.page
+    page.add_init_script(
+        "const after = setTimeout; window.setTimeout = (run, ms) => after(run, (ms ?? 0) / 20);"
+    )
+    refused: list[str] = []
+
+    def answer(route: Any) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=503, json={})
+
+    page.route("**/events?*", answer)
+    watched.goto("/p/p/runs/a")
+    page.locator('.panel[aria-label="train/loss"] .chart-frame').wait_for()
+    wait_for(lambda: len(refused) > 1)
+    before = last_step(page, "train/loss")
+    training.tell("log 1 60")
+    wait_for(lambda: last_step(page, "train/loss") not in ("", before))
+    # As soon as there is room, it is told again.
+    page.unroute("**/events?*")
+    training.tell("key val/acc")
+    page.locator('.panel[aria-label="val/acc"] .chart-frame').wait_for()
+    watched.errors.clear()
+
+
+def test_a_page_says_that_its_server_is_away_and_goes_on_when_it_is_back(
+    browser: Any, host: Host, training: Training
+) -> None:
+    with serving(host.store()) as address:
+        watched = Watched(browser, address)
+        page = watched.page
+        page.add_init_script(
+            "const after = setTimeout; window.setTimeout = (run, ms) => after(run, (ms ?? 0) / 20);"
+        )
+        watched.goto("/p/p/compare?run=a")
+        page.locator('.panel[aria-label="train/loss"] .chart-frame').wait_for()
+        note = page.get_by_text("The server does not answer")
+        assert note.count() == 0
+    note.wait_for()
+    before = last_step(page, "train/loss")
+    training.tell("log 1 60")
+    with serving(host.store(), port=int(address.rpartition(":")[2])):
+        wait_for(lambda: last_step(page, "train/loss") not in ("", before))
+        note.wait_for(state="detached")
+        wait_for(lambda: value_of(page, "x") == "59")
+        watched.context.close()
 
 
 def test_nobody_is_asked_while_nobody_looks_and_once_a_second_at_most(

@@ -29,6 +29,9 @@ PLAIN: Final = "/p/lab/runs/plain"
 EVIL: Final = "/p/lab/runs/evil"
 WIDE: Final = "/p/lab/runs/wide"
 SECTIONS: Final = ("charts", "overview", "media", "system", "console", "files", "environment")
+COLOURED: Final = b"".join(
+    b"\x1b[%dm on %d\x1b[0m" % (code, code) for code in (*range(1, 10), *range(30, 48), 90, 100)
+)
 SCRIPT: Final = "<script>alert(1)</script>"
 HOSTILE_PAGE: Final = b"""<!doctype html><p id="said">a page</p><script>
 const tried = [];
@@ -91,6 +94,8 @@ def fill(store: Store) -> Store:
     ]
     for step in (3, 13, 23):
         rows[step]["picture"] = picture(store, "plain", step)
+    items = [picture(store, "plain", step) for step in (3, 13, 23)]
+    rows[3]["several"] = {"_type": "images/separated", "items": items}
     figure = {"data": [{"type": "bar", "y": [1, 2]}, {"y": [2, 1], "name": "b"}], "layout": {}}
     data = json.dumps(figure).encode()
     rows[5]["figure"] = {"_type": "plotly-file", "path": add_file(store, "plain", data, "json")}
@@ -103,7 +108,7 @@ def fill(store: Store) -> Store:
         "plain",
         rows,
         system=[{"cpu": 10.0 * (at % 5), "memory": 40.0} for at in range(20)],
-        console=[b"".join(b"line %d\n" % number for number in range(20_000))],
+        console=[b"".join(b"line %d\n" % number for number in range(20_000)), COLOURED],
         name="a plain run",
         notes="# Why",
         tags=["one"],
@@ -117,6 +122,7 @@ def fill(store: Store) -> Store:
         },
     )
     add_logged_run(store, "other", rows[:20], name="another run", config={"lr": 0.5})
+    add_logged_run(store, "twin", rows[:20], name="a plain run")
     path = add_file(store, "evil", HOSTILE_PAGE, "html")
     page = {"_type": "html-file", "path": path, "format": "html", "caption": SCRIPT}
     outside = {"_type": "image-file", "path": "https://example.org/x.png", "width": 4, "height": 4}
@@ -242,6 +248,24 @@ def test_a_board_is_changed_kept_saved_and_put_before_another_run(watched: Watch
     chart(page, "lr").wait_for()
 
 
+def test_an_axis_of_times_has_times_also_where_it_was_another_before(watched: Watched) -> None:
+    page = watched.page
+    watched.goto(PLAIN)
+    loss = chart(page, "train/loss")
+    loss.wait_for()
+    axis = page.get_by_label("X axis")
+    axis.select_option("_timestamp")
+    wait_for(lambda: ":" in str(loss.get_attribute("aria-label")))
+    axis.select_option("_step")
+    wait_for(lambda: "step 0 to 39" in str(loss.get_attribute("aria-label")))
+    watched.goto("/p/lab/runs?plot=scatter&x=created&y=summary.train/loss")
+    points = page.locator("#runs-plots .chart-frame")
+    points.wait_for()
+    points.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".chart-tip", has_text=":").wait_for()
+
+
 def test_a_panel_is_dragged_and_one_zoomed(watched: Watched) -> None:
     page = watched.page
     watched.goto(PLAIN)
@@ -350,6 +374,114 @@ def test_media_are_walked_by_step_with_boxes_and_masks(watched: Watched) -> None
     assert page.evaluate("() => document.activeElement.id") == "step-slider"
     page.keyboard.press("Home")
     page.get_by_text("step 3, 3 steps").wait_for()
+
+
+def test_several_pictures_of_a_step_are_small_and_enlarged_above_the_page(
+    watched: Watched,
+) -> None:
+    page = watched.page
+    watched.goto(f"{PLAIN}?show=media")
+    small = page.locator(".media-value[aria-label=several] .media-small")
+    assert small.count() == 3
+    pictures = small.locator("img")
+    wait_for(lambda: pictures.evaluate_all("all => all.every((one) => one.naturalWidth > 0)"))
+    assert "/thumbnail/" in pictures.first.get_attribute("src")
+    assert small.locator(".boxes rect").count() == 3
+    small.get_by_role("link").first.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Picture")
+    dialog.get_by_text("1 of 3").wait_for()
+    page.keyboard.press("ArrowLeft")
+    dialog.get_by_text("3 of 3").wait_for()
+    assert "/media/" in dialog.locator("img").get_attribute("src")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    focused = "all => all.indexOf(document.activeElement)"
+    assert small.get_by_role("link").evaluate_all(focused) == 2
+
+
+def test_a_console_has_the_colours_that_were_printed(watched: Watched) -> None:
+    page = watched.page
+    watched.goto(f"{PLAIN}?show=console")
+    box = page.locator("#console")
+    assert box.locator(".ink-red").inner_text() == " on 31"
+    colours = {
+        box.locator(f".ink-{name}").first.evaluate("one => getComputedStyle(one).color")
+        for name in ("red", "green", "yellow", "blue", "magenta", "cyan", "grey")
+    }
+    assert len(colours) == 7
+    # Earlier lines come as they were printed too, in front of these.
+    page.get_by_role("link", name="Earlier lines").click()
+    wait_for(lambda: box.inner_text().count("line 10000\n") <= 1)
+    assert box.inner_text().rstrip().endswith(" on 100")
+    watched.goto(f"{EVIL}?show=console")
+    assert box.locator(".ink-red").first.inner_text() == SCRIPT
+    assert box.locator("script").count() == 0
+
+
+def test_histograms_are_of_runs_that_have_some_whatever_their_names(watched: Watched) -> None:
+    page = watched.page
+    watched.goto("/p/lab/compare?run=evil&run=plain&run=twin")
+    panel = page.locator('.panel[aria-label="weights"]')
+    panel.scroll_into_view_if_needed()
+    panel.locator(".chart-frame").nth(1).wait_for()
+    titles = panel.locator(".chart-title").all_inner_texts()
+    assert titles == ["weights · a plain run"] * 2
+    # Beside each other, where there is room for both.
+    tops = panel.locator(".chart").evaluate_all("all => all.map((one) => one.offsetTop)")
+    assert tops[0] == tops[1]
+
+
+def test_what_only_one_of_several_runs_has_is_named_as_its_own(watched: Watched) -> None:
+    page = watched.page
+    watched.goto("/p/lab/compare?run=plain&run=wide")
+    find = page.get_by_placeholder("Find metrics")
+    find.fill("lr")
+    line = page.locator('.panel[aria-label="lr"]')
+    line.get_by_role("button", name="a plain run").wait_for()
+    find.fill("weights")
+    panel = page.locator('.panel[aria-label="weights"]')
+    panel.get_by_text("weights · a plain run").wait_for()
+
+
+def test_what_tells_all_lines_is_not_cut_by_its_chart(watched: Watched) -> None:
+    page = watched.page
+    keys = json.dumps({"kind": "line", "keys": [f"s00/m{at * 20:04d}" for at in range(20)]})
+    watched.goto(f"{WIDE}?panel={keys}")
+    frame = page.locator(".panel .chart-frame").first
+    frame.wait_for()
+    frame.focus()
+    page.keyboard.press("ArrowRight")
+    last = page.locator(".chart-tip > small").first
+    last.wait_for()
+    seen = """one => new Promise((done) => new IntersectionObserver(([told]) =>
+        done(told.intersectionRatio)).observe(one))"""
+    assert last.evaluate(seen) == 1
+
+
+def test_what_failed_in_passing_comes_without_another_change(watched: Watched) -> None:
+    page = watched.page
+    # Pauses of seconds are shorter for a test.
+    page.add_init_script(
+        "const after = setTimeout; window.setTimeout = (run, ms) => after(run, (ms ?? 0) / 20);"
+    )
+    asked: list[str] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        if len(asked) <= 2:
+            route.fulfill(status=502, json={"error": {"message": "the store is away"}})
+        else:
+            route.continue_()
+
+    page.route("**/series?*", answer)
+    watched.goto(PLAIN)
+    told = page.locator(".panel p:visible", has_text="the store is away")
+    told.first.wait_for()
+    chart(page, "train/loss").wait_for()
+    wait_for(lambda: told.count() == 0)
+    # The browser says what it was answered.
+    watched.errors.clear()
 
 
 def test_the_console_shows_its_end_and_loads_earlier_lines(watched: Watched) -> None:

@@ -345,6 +345,33 @@ def test_live_runs_change_in_place_and_new_ones_wait_until_they_are_wanted(
         assert page.locator("#runs-live").inner_text() == ""
 
 
+def test_groups_follow_their_runs_where_somebody_reads_them(watch: Watch, own_store: Store) -> None:
+    with serving(own_store) as address:
+        watched = watch(address)
+        page = watched.page
+        watched.goto("/p/lab/runs?group=state&columns=summary.acc")
+        group = page.locator("tr.group", has=page.get_by_role("link", name="running"))
+        group.get_by_role("link", name="running").focus()
+        for number in (1, 2):
+            log = RunLog(own_store._guarded_storage(), "lab", "live", "ada")
+            log.refresh()
+            fields = {
+                "session": SESSION,
+                "next_by": clock.format_time(clock.now_seconds() + 3600),
+                "changes": {"summary": {"acc": number / 8}},
+            }
+            log.append(lambda _, fields=fields: ("update", fields))
+            group.get_by_text(str(number / 8)).wait_for()
+        assert page.locator("#runs-live").inner_text() == ""
+        assert page.evaluate("document.activeElement.dataset.key").startswith("fold:")
+        # What is no change of values alone is asked for.
+        page.get_by_role("link", name="failed").last.focus()
+        add_run(own_store, "newer", name="a new one", state="killed")
+        page.get_by_text("The list has changed.").wait_for()
+        page.get_by_role("button", name="Show it anew").click()
+        page.locator("tr.group", has_text="killed").wait_for()
+
+
 def test_runs_are_tagged_named_deleted_restored_and_the_list_saved(
     watch: Watch, own_store: Store
 ) -> None:

@@ -364,3 +364,64 @@ def test_the_page_filters_sorts_and_turns_without_scripts(open_page: OpenPage) -
     page.locator("#first-where").fill("guess !=")
     page.get_by_role("button", name="Show").click()
     assert "^" in page.get_by_role("alert").inner_text()
+
+
+def test_the_error_of_a_condition_is_not_hidden_behind_completions(open_page: OpenPage) -> None:
+    page = open_page(JOINED)
+    page.clock.install()
+    page.reload()
+    shown_count(page, f"{ROWS} of {ROWS} rows")
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
+    box = page.get_by_role("combobox", name="Condition")
+    box.focus()
+    # The answer is there before the box asks what `guess != ` may go on with.
+    page.keyboard.insert_text("guess != nolabel")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").filter(has_text="nolabel").wait_for()
+    page.clock.run_for(1000)
+    page.clock.resume()
+    page.wait_for_timeout(300)
+    assert page.locator("#condition-list").is_hidden()
+    # Whoever goes on writing is helped again.
+    page.keyboard.press("End")
+    for _ in "nolabel":
+        page.keyboard.press("Backspace")
+    page.locator("#condition-list [role=option]").first.wait_for()
+
+
+def test_groups_of_a_filter_are_told_with_the_rows_they_are_of(open_page: OpenPage) -> None:
+    page = open_page(f"{JOINED}?group=guess")
+    shown_count(page, f"9 groups of {ROWS} rows")
+    page.get_by_role("combobox", name="Condition").fill("guess != label")
+    page.keyboard.press("Enter")
+    shown_count(page, f"1 group of {WRONG} of {ROWS} rows")
+    page.goto(f"{page.url.split('?')[0]}?where=guess!%3Dlabel&group=guess")
+    shown_count(page, f"1 group of {WRONG} of {ROWS} rows")
+
+
+def test_a_computed_column_that_cannot_be_used_is_there_to_be_changed(open_page: OpenPage) -> None:
+    page = open_page(JOINED)
+    page.get_by_role("button", name="Menu of guess").click()
+    page.get_by_role("menuitem", name="Computed column…").click()
+    page.get_by_role("textbox", name="Name").fill("wrong")
+    page.get_by_role("textbox", name="Value").fill("guess != labl")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_text("did you mean label?").wait_for()
+    assert page.get_by_role("textbox", name="Name").input_value() == "wrong"
+    assert page.get_by_role("textbox", name="Value").input_value() == "guess != labl"
+    page.get_by_role("textbox", name="Value").fill("guess != label")
+    page.get_by_role("button", name="Add").click()
+    head(page, "wrong").wait_for()
+    assert page.get_by_text("did you mean label?").is_hidden()
+
+
+def test_a_computed_column_is_seen_as_soon_as_it_is_there(open_page: OpenPage) -> None:
+    page = open_page(ZOO)
+    head(page, "name").wait_for()
+    page.get_by_role("button", name="Menu of name").click()
+    page.get_by_role("menuitem", name="Computed column…").click()
+    page.get_by_role("textbox", name="Name").fill("far")
+    page.get_by_role("textbox", name="Value").fill("number * 2")
+    page.get_by_role("button", name="Add").click()
+    head(page, "far").wait_for()
+    wait_for(lambda: head(page, "far").bounding_box()["x"] < 1280)

@@ -27,6 +27,7 @@ from artstore.storage.protocol import Storage
 from tests.budgets.million import path_of
 from tests.budgets.million import publish as publish_entries
 from tests.trees import LaterClock, noise, open_at
+from tests.unit.upkeep.runs import PROJECT, record_run
 
 MILLION: Final = 1_000_000
 FOLDER_COUNT: Final = 20
@@ -35,6 +36,7 @@ FILE_BYTES: Final = 20 * 1024
 CHANGED_COUNT: Final = 20
 NEW_COUNT: Final = 20
 DELETED_COUNT: Final = 10
+RUN_COUNT: Final = 100
 
 # What each command is called in the table of docs/explanation/requests-and-cost.md.
 MAKE: Final = "`art init`, after the probes of `art doctor`"
@@ -52,6 +54,10 @@ LIST: Final = "`art ls`, one artifact"
 LOG: Final = "`art log`, three entries"
 SHOW: Final = "`art show`"
 DELETE: Final = "`art rm`"
+CHECK_RUNS: Final = "`art check` of 100 runs, three entries each"
+CHECK_DATA_OF_RUNS: Final = "`art check --read-data` of them: three segments and two pictures each"
+COUNT_RUNS: Final = "`art du` of them"
+VERIFY_RUN: Final = "`art verify` of one of them, on a machine that has listed them"
 
 Requests = Counter[Request]
 
@@ -165,4 +171,20 @@ def play(base: Path) -> dict[str, Requests]:
         art("a", "rm", "images:v0", named=DELETE)
         publish_entries(open_at(here.url, here.storage, project="default"), "million", MILLION)
         art("d", "cat", "million", path_of(MILLION // 2), named=ONE_FILE)
+    return here.sent | play_runs(base / "runs")
+
+
+def play_runs(base: Path) -> dict[str, Requests]:
+    """What looks after a store, in one that has runs and nothing else."""
+    base.mkdir()
+    with machines(base) as here:
+        here.art("a", "init", here.url)
+        store = open_at(here.url, here.storage, project=PROJECT)
+        for number in range(RUN_COUNT):
+            record_run(store, f"r{number:03d}")
+        here.art("a", "check", named=CHECK_RUNS)
+        here.art("a", "check", "--read-data", named=CHECK_DATA_OF_RUNS)
+        here.art("a", "du", named=COUNT_RUNS)
+        here.art("a", "runs", "--project", PROJECT)
+        here.art("a", "verify", f"run:{PROJECT}/r007", named=VERIFY_RUN)
         return here.sent

@@ -90,3 +90,28 @@ def test_what_is_shown_costs_a_request_for_the_log_and_one_for_what_is_new(sent:
     for command, most in ((story.LIST, 4), (story.LOG, 8), (story.SHOW, 4)):
         assert sent[command].total() <= most, command
         assert "PUT" not in by_method(sent[command])
+
+
+def test_a_check_of_runs_lists_them_once_and_reads_each_entry_once(sent: Sent) -> None:
+    requests = sent[story.CHECK_RUNS]
+    assert by_room(requests, "GET")["runs"] == 3 * story.RUN_COUNT
+    assert by_room(requests, "LIST")["runs"] == 1
+    assert "HEAD" not in by_method(requests)
+
+
+def test_reading_what_runs_wrote_is_one_more_request_for_each_value(sent: Sent) -> None:
+    more = sent[story.CHECK_DATA_OF_RUNS] - sent[story.CHECK_RUNS]
+    assert more == {("GET", "runs"): 5 * story.RUN_COUNT}
+
+
+def test_counting_runs_costs_one_read_for_each_and_no_listing_of_their_own(sent: Sent) -> None:
+    requests = sent[story.COUNT_RUNS]
+    assert by_room(requests, "GET")["runs"] == story.RUN_COUNT
+    assert "runs" not in by_room(requests, "LIST")
+
+
+def test_one_run_is_verified_without_a_look_at_the_others(sent: Sent) -> None:
+    requests = sent[story.VERIFY_RUN]
+    assert by_room(requests, "LIST") == {"activity": 1, "runs": 2}
+    # Its entries twice: to know what it is called, and to check them.
+    assert by_room(requests, "GET")["runs"] == 2 * 3 + 5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,6 +151,38 @@ def test_purge_repacks_at_once_and_says_who_else_holds_it(
     assert art("rm", "--purge", "data:v0", "--json").json["holders"] == []
 
 
+def test_a_purge_that_ends_an_older_plan_does_not_say_that_its_own_bytes_are_gone(
+    art: Art, filled: Path
+) -> None:
+    art("rm", "data:v0")
+    assert "go by plan 0" in art("gc", *NOW, "--force").out
+    told = art("rm", "--purge", "data:v1", "--grace", "0").out
+    assert "its bytes are gone when 'art gc' has run here after" in told
+    assert "its bytes are gone\n" not in told
+    assert any(
+        noise(2, 200_000)[:1000] in file.read_bytes()
+        for file in filled.rglob("*")
+        if file.is_file()
+    )
+
+
+def test_a_purge_that_waits_says_that_all_is_gone(art: Art, filled: Path) -> None:
+    assert "its bytes are gone\n" in art("rm", "--purge", "data:v0", "--grace", "0", "--wait").out
+    own = noise(1, 200_000)
+    assert not any(own[:1000] in file.read_bytes() for file in filled.rglob("*") if file.is_file())
+    report = art("rm", "--purge", "data:v1", "--grace", "0", "--wait", "--json").json
+    assert report["is_gone"] is True
+
+
+def test_a_plan_is_given_up_by_its_number(art: Art, filled: Path) -> None:
+    art("rm", "data:v0")
+    art("gc", *NOW, "--force")
+    assert "plan 0 is" in art("gc", "--give-up", "3", status=2).err
+    assert "given up without a delete" in art("gc", "--give-up", "0").out
+    art("restore", "data:v0")
+    art("verify", "data:v0")
+
+
 def test_a_version_that_is_deleted_can_be_purged(art: Art, filled: Path) -> None:
     art("rm", "data:v0")
     report = art("rm", "--purge", "data:v0", "--grace", "0", "--json").json
@@ -164,3 +198,71 @@ def test_the_floor_of_graces_is_an_hour(monkeypatch: pytest.MonkeyPatch) -> None
     from artstore.garbage.settings import grace_floor_seconds
 
     assert grace_floor_seconds() == 3600
+
+
+# runs -----------------------------------------------------------------------------------
+
+
+def a_run(store: Path, run_id: str) -> None:
+    """A run that goes to the store in three steps, as one that takes minutes does."""
+    import artstore
+
+    quick = {"store_seconds": 0.02, "journal_seconds": 0.02, "console": "off", "silent": True}
+    history = store / "runs/demo" / run_id / "history"
+    with artstore.init(store=str(store), project="demo", id=run_id, settings=quick) as run:
+        for step in range(3):
+            run.log({"loss": 1 / (step + 1), "seen": artstore.Image(image(step))})
+            until = time.monotonic() + 60
+            while not history.is_dir() or len(list(history.iterdir())) <= step:
+                assert time.monotonic() < until
+                time.sleep(0.02)
+
+
+def image(step: int) -> Any:
+    import numpy as np
+
+    return np.full((4, 4), step, np.uint8)
+
+
+def beside_logs(store: Path) -> list[str]:
+    return [str(one.parent.name) for one in (store / "runs").rglob("*-*") if one.is_file()]
+
+
+def test_gc_frees_what_a_run_wrote_anew_and_reads_the_same_after(art: Art, filled: Path) -> None:
+    a_run(filled, "kept")
+    before = art("run", "history", "demo/kept", "--json").json
+    assert beside_logs(filled).count("history") > 1
+    told = art("gc", "--dry-run", *NOW, "--json").json["runs"]
+    assert told["segments"] == beside_logs(filled).count("history") - 1
+    assert art("gc", *NOW, "--json").json["runs"] == told
+    assert beside_logs(filled).count("history") == 1
+    assert art("run", "history", "demo/kept", "--json").json == before
+
+
+def test_gc_frees_deleted_runs_when_they_cannot_be_restored_any_more(
+    art: Art, filled: Path
+) -> None:
+    a_run(filled, "gone")
+    art("run", "rm", "demo/gone")
+    assert "deleted run" not in art("gc").out
+    shown = art("du", "--reclaimable").out
+    assert "of runs" not in shown
+    shown = art("gc", *NOW).out
+    assert "of runs deleted: 1 deleted run" in shown
+    assert not list((filled / "runs").rglob("*.p*"))
+    for words in (["run", "restore", "demo/gone"], ["run", "history", "demo/gone"]):
+        refused = art(*words, "--json", status=4)
+        assert refused.error["code"] == "content-swept"
+    assert art("run", "show", "demo/gone", "--json").json["state"] == "deleted"
+
+
+def test_what_cannot_be_looked_at_is_told_and_versions_are_collected_all_the_same(
+    art: Art, filled: Path
+) -> None:
+    a_run(filled, "hurt")
+    (filled / "runs/demo/hurt/000000000000").write_bytes(b"x")
+    art("rm", "data:v0")
+    shown = art("gc", *NOW, "--wait").out
+    assert "run demo/hurt is left as it is: " in shown
+    assert beside_logs(filled).count("history") > 1
+    assert "deleted" in shown

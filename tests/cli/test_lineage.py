@@ -73,6 +73,33 @@ def test_the_graph_is_told_in_every_format(trained: Art) -> None:
     trained("lineage", "model", "--dot", "--mermaid", status=2)
 
 
+def test_why_understands_how_a_path_is_said_and_tells_what_is_near(trained: Art) -> None:
+    for name in ("train/labels.csv", "train/sub/b.txt", "test/labels.csv"):
+        Path("tree", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("tree", name).write_text(name)
+    draft = artstore.Artifact("tree", type="dataset")
+    draft.add_dir("tree")
+    draft.add(artstore.Table(columns=["x"], data=[[1]]), "rows")
+    artstore.log_artifact(draft)
+    for said, path in (
+        ("./train//labels.csv", "train/labels.csv"),
+        ("rows", "rows.parquet"),
+        ("rows.table.json", "rows.parquet"),
+    ):
+        assert trained("why", "tree", said, "--json").json["path"] == path
+    trained("pull", "tree", "out")
+    assert trained("why", "tree", "out/train/sub/b.txt", "--json").json["path"] == "train/sub/b.txt"
+    for said, told in (
+        ("train/", "'train/' is a directory of demo/tree:v0, and no entry"),
+        ("train/", "name an entry of it: train/labels.csv, train/sub/b.txt"),
+        ("labels.csv", "near it is test/labels.csv, train/labels.csv;"),
+        ("rows.parquet/3", "near it is rows.parquet;"),
+        ("train/label.csv", "near it is train/labels.csv"),
+        ("out/train/nothing", "demo/tree:v0 has no entry 'out/train/nothing'"),
+    ):
+        assert told in trained("why", "tree", said, status=4).err
+
+
 def test_why_tells_the_run_and_its_inputs(trained: Art) -> None:
     told = trained("why", "report", "weights.bin").out
     assert "demo/train" in told
@@ -82,6 +109,7 @@ def test_why_tells_the_run_and_its_inputs(trained: Art) -> None:
 
 def test_what_was_made_of_older_data_is_stale(trained: Art) -> None:
     assert trained("stale", "--fail", "--json").json["versions"] == []
+    assert trained("stale").out == "none of 3 versions is stale\n"
     Path("data/a.txt").write_text("two")
     trained("push", "data", "digits")
     stale = trained("stale", "--json").json["versions"]

@@ -169,3 +169,10 @@ def test_a_run_within_a_run_is_a_run_of_its_own(start: Start) -> None:
     child.communicate(timeout=60)
     assert child.returncode == 0
     assert {run.name for run in art.Api().runs("demo")} == {"outer", "inner"}
+
+
+def test_a_value_that_is_none_is_told_with_its_own_option(start: Start) -> None:
+    child = start("run", "exec", "--config", "lr", "--", "true")
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 2
+    assert b"write: --config key=value" in err

@@ -302,3 +302,32 @@ def test_every_command_prints_the_keys_of_the_reference(killed: Art) -> None:
     check("run tag", killed("run", "tag", "aa11", "x", "--json").json)
     check("run rm", killed("run", "rm", "aa11", "--json").json)
     check("run restore", killed("run", "restore", "aa11", "--json").json)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--where", "sumary.acc > 1"), ("--sort", "sumary.acc"), ("--columns", "sumary.acc")],
+)
+def test_an_error_in_a_condition_over_runs_points_at_the_character(
+    runs: Art, options: tuple[str, str]
+) -> None:
+    err = runs("runs", *options, status=2).err
+    assert "\\x0a" not in err
+    assert [line.strip() for line in err.splitlines()[-2:]].count("^") == 1
+
+
+def test_names_of_keys_are_made_fit_for_a_terminal(runs: Art, home: Path) -> None:
+    add_run(str(home / "store"), "ee55", config={"\x1b[31m\u202ekey": 1})
+    for arguments in (("runs", "--columns", "id,config"), ("run", "show", "ee55")):
+        out = runs(*arguments).out
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+        assert "\\x1b[31m\\u202ekey" in out
+
+
+def test_a_run_of_another_project_is_found_by_who_asks_for_it_here(
+    runs: Art, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARTSTORE_PROJECT", "other")
+    assert "did you mean demo/aa11?" in runs("run", "show", "aa11", status=4).err
+    assert "did you mean demo/aa11?" in runs("run", "show", "first try", status=4).err

@@ -34,7 +34,7 @@ RACES = frozenset(
     [
         *("content-condemned", "content-vanished", "plan-unreadable", "commit-contended"),
         *("version-not-found", "version-deleted", "version-purged", "collection-not-found"),
-        *("store-not-found", "commit-unknown", "type-mismatch"),
+        *("store-not-found", "commit-unknown", "type-mismatch", "content-swept", "run-not-found"),
     ]
 )
 
@@ -123,6 +123,35 @@ def collect(store: Store, rng: random.Random) -> None:
     time.sleep(0.2 * rng.random())
 
 
+def collect_at_once(store: Store) -> None:
+    """As no one would: what can go goes in the moment in which it can."""
+    store.collect_garbage(grace=timedelta(0), restore_window=timedelta(0))
+
+
+def train(store: Store, rng: random.Random, base: Path, name: str) -> None:
+    """A run that goes to the store in many steps; then one of those before is deleted or not."""
+    ended = base / "ended"
+    ended.mkdir(exist_ok=True)
+    run_id = f"{name}-{rng.getrandbits(40):010x}"
+    quick = {"store_seconds": 0.03, "journal_seconds": 0.01, "console": "off", "silent": True}
+    plain = {"save_git": False, "save_system": False, "save_environment": False}
+    rows = rng.randint(3, 60)
+    with art.init(store=store.url, project="p", id=run_id, settings=quick | plain) as run:
+        for step in range(rows):
+            run.log({"loss": loss_at(step)})
+            time.sleep(0.01 * rng.random())
+    (ended / run_id).write_text(str(rows))
+    before = rng.choice(sorted(ended.iterdir())).name
+    if rng.random() < 0.3:
+        store.run(before).delete()
+    elif rng.random() < 0.5:
+        store.run(before).restore()
+
+
+def loss_at(step: int) -> float:
+    return 1 / (step + 1)
+
+
 def work(role: str, name: str, url: str, base: Path, seed: int) -> None:
     """Never comes back."""
     # Two processes of each machine share its caches.
@@ -133,6 +162,8 @@ def work(role: str, name: str, url: str, base: Path, seed: int) -> None:
         "writer": lambda: write(store, rng),
         "puller": lambda: read(store, rng, base / f"out-{name}"),
         "collector": lambda: collect(store, rng),
+        "impatient": lambda: collect_at_once(store),
+        "trainer": lambda: train(store, rng, base, name),
     }
     count = 0
     try:

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +26,10 @@ import artstore as art
 from artstore.api import Store
 from artstore.catalog.guard import is_guarded_here
 from artstore.garbage.records import GarbageReport
+from artstore.settings import resolve
 from artstore.testing.servers import S3Server
-from tests.faults.gcwork import COLLECTIONS, PATH_COUNT, bytes_of, check_files
+from artstore.tracking.repair import repair_all
+from tests.faults.gcwork import COLLECTIONS, PATH_COUNT, bytes_of, check_files, loss_at
 from tests.faults.killing import SOURCE, start
 from tests.trees import open_at
 from tests.unit.garbage.collected import log
@@ -104,23 +106,40 @@ def crowd(url: str, base: Path, seed: int) -> Iterator[Crowd]:
         found.end()
 
 
-def let_them_work(url: str, base: Path, *, seconds: float, seed: int = 1) -> None:
+# So much must be done, in a second, for the test to say anything; on a slow machine they go on
+# until it is, and are left in peace. Collectors read ever longer logs.
+LEAST = {"writer": 1 / 3, "puller": 1 / 3, "collector": 1 / 10, "trainer": 1, "impatient": 1}
+PATIENCE = 20
+
+
+def let_them_work(
+    url: str,
+    base: Path,
+    *,
+    seconds: float,
+    workers: Sequence[tuple[str, str]] = WORKERS,
+    seed: int = 1,
+) -> None:
     rng = random.Random(seed)
     with crowd(url, base, seed) as found:
-        for worker in WORKERS:
+        for worker in workers:
             found.start(*worker)
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends and not found.bad():
+
+        def is_enough() -> bool:
+            return all(found.count(role) > seconds * LEAST[role] for role, _ in workers)
+
+        began = time.monotonic()
+        while time.monotonic() < began + seconds and not found.bad():
             time.sleep(rng.uniform(0.1, 0.6))
-            worker = rng.choice(WORKERS)
+            worker = rng.choice(workers)
             found.kill(*worker)
             found.start(*worker)
-        counts = {role: found.count(role) for role in ("writer", "puller", "collector")}
+        while time.monotonic() < began + PATIENCE * seconds and not is_enough():
+            time.sleep(0.1)
+            assert not found.bad(), "\n".join(found.bad())
+        counts = {role: found.count(role) for role, _ in workers}
     assert not found.bad(), "\n".join(found.bad())
-    # Each time this little is done on the slowest of machines. Collectors read ever longer logs
-    # and are killed as often as the others.
-    least = {"writer": seconds / 3, "puller": seconds / 3, "collector": seconds / 10}
-    assert all(counts[role] > count for role, count in least.items()), counts
+    assert is_enough(), counts
 
 
 def check_all(store: Store, base: Path) -> None:
@@ -192,6 +211,59 @@ def test_nobody_loses_a_byte_in_a_bucket(
 ) -> None:
     url = f"s3://{s3_server.make_bucket()}/store"
     check_crowd(url, tmp_path, seconds, monkeypatch)
+
+
+def check_runs(store: Store, base: Path) -> None:
+    """Whatever a run logged that was not deleted is read as it was."""
+    for _ in repair_all(resolve(store.url).state_dir):
+        continue
+    ended = {file.name: int(file.read_text() or 0) for file in (base / "ended").iterdir()}
+    deleted, whole = 0, 0
+    for run in store.runs(deleted=True):
+        if run.state == "deleted":
+            deleted += 1
+            continue
+        rows = run.history_table(["loss"]).to_pydict()
+        assert rows["_step"] == [*range(len(rows["_step"]))]
+        # One that was killed at its beginning has none.
+        assert rows.get("loss", []) == [loss_at(step) for step in rows["_step"]]
+        if ended.get(run.id):
+            assert len(rows["_step"]) == ended[run.id]
+            whole += 1
+    assert deleted + whole > 0
+    assert not store.check(read_data=1.0).problems
+
+
+@pytest.mark.parametrize("place", ["disk", "moto"])
+@pytest.mark.parametrize("seconds", [pytest.param(8, id="8 s"), SECONDS[1]])
+def test_no_run_loses_a_row(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    seconds: float,
+) -> None:
+    url = str(tmp_path / "store")
+    if place == "moto":
+        server = request.getfixturevalue("moto")
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        url = f"s3://{server.make_bucket()}/store"
+    monkeypatch.setenv("ARTSTORE_TEST_GRACE_FLOOR", "0")
+    log(open_at(url), "one", {"f01": bytes_of("f01")})
+    trainers = (*(("trainer", name) for name in ("1a", "1b", "2a")), ("impatient", "3a"))
+    let_them_work(url, tmp_path, seconds=seconds, workers=trainers)
+    monkeypatch.setenv("ARTSTORE_CACHE_DIR", str(tmp_path / "stranger"))
+    store = art.open_store(url, project="p")
+    check_runs(store, tmp_path)
+    for _ in range(2):
+        # Times of a bucket are whole seconds.
+        time.sleep(1.1)
+        told = store.collect_garbage(grace=timedelta(0), restore_window=timedelta(0))
+        assert told.runs is not None
+        assert told.runs.kept == ()
+    assert told.runs.objects == 0
+    check_runs(art.open_store(url, project="p"), tmp_path)
 
 
 COLLECTING = """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from artstore.errors import NotFoundError
 from tests.faults.runprocesses import Host, end_of, go_on, sessions, steps, wait_for
 
 KILLED = -signal.SIGKILL
@@ -169,3 +170,48 @@ os.kill(os.getpid(), signal.SIGKILL)
     (logged,) = host.stored("a").whole["logged"]
     assert logged["artifact"] == "p/run-a-files"
     assert host.journals() == []
+
+
+def test_a_picture_that_a_power_loss_cut_off_is_not_stored_as_if_it_were_whole(host: Host) -> None:
+    process = host.start(
+        """
+import numpy as np
+from artstore.tracking import uploading
+uploading._FIRST_SECONDS = 3600
+run = init(id="a", settings={"store_seconds": 3600})
+for value in (0, 255):
+    run.log({"seen": art.Image(np.full((9, 9), value, np.uint8))})
+run._recording.recorder.flush()
+say("logged")
+sys.stdin.readline()
+"""
+    )
+    wait_for(process, "logged")
+    process.kill()
+    end_of(process, KILLED)
+    (journal,) = host.journals()
+    whole, cut = sorted((journal.parent / "media").iterdir())
+    cut.write_bytes(cut.read_bytes()[:20])
+    host.repair()
+    stored = host.stored("a")
+    assert stored.media(f"media/{whole.name}").startswith(b"\x89PNG")
+    with pytest.raises(NotFoundError):
+        stored.media(f"media/{cut.name}")
+    assert stored.history_table(["seen"]).num_rows == 2
+
+
+def test_what_is_too_large_for_an_entry_keeps_nothing_else_from_being_stored(host: Host) -> None:
+    out, err = host.run(
+        """
+with init(id="a", config={"prompt": "p" * 700_000, "lr": 0.1}) as run:
+    run.log({"loss": 0.5, "answer": "a" * 700_000})
+"""
+    )
+    assert out == ""
+    assert "config.prompt has 700,0" in err
+    assert "summary.answer has 700,0" in err
+    stored = host.stored("a")
+    assert stored.state == "finished"
+    assert stored.config["lr"] == 0.1
+    assert "cut here" in stored.config["prompt"]
+    assert stored.history_table(["answer"])["answer"].to_pylist() == ["a" * 700_000]

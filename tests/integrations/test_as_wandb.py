@@ -203,6 +203,73 @@ def test_what_libraries_import_from_wandb_is_there() -> None:
     assert run.state == "finished"
 
 
+FOLDS = """
+import wandb
+for fold in range(3):
+    run = wandb.init(project="cv", name=f"fold-{fold}", config={"fold": fold}, reinit=True)
+    for epoch in range(2):
+        wandb.log({"loss": 10 * fold + epoch}, step=epoch)
+    run.finish()
+"""
+
+
+def test_runs_one_after_the_other_hide_no_rows_of_each_other() -> None:
+    run, said = as_wandb(FOLDS)
+    assert [row["loss"] for row in run.scan_history(["loss"])] == [0, 1, 10, 11, 20, 21]
+    assert run.config == {"fold": 2}
+    assert said.count("the run is in project demo, not in 'cv'") == 1
+
+
+SWAPPED = """
+import artstore as wandb
+run = wandb.init(id=wandb.util.generate_id(), settings=wandb.Settings(start_method="thread"))
+table = wandb.Table(data=[[1, 2], [3, 4]], columns=["x", "y"])
+wandb.log({"curve": wandb.plot.line(table, "x", "y", title="t")})
+wandb.termwarn("careful")
+assert isinstance(run, wandb.sdk.wandb_run.Run) and wandb.wandb_sdk.wandb_run.Run is wandb.Run
+assert wandb.data_types.Image is wandb.Image and wandb.apis.public.Api is wandb.Api
+assert wandb.env.set_project
+for missing in ("api.artifact('nothing:v0')", "api.run('nothing')"):
+    for error in (wandb.errors.CommError, wandb.CommError, wandb.Error, wandb.errors.UsageError):
+        api = wandb.Api()
+        try:
+            eval(missing)
+        except error:
+            pass
+for name in ("sweep", "agent", "launch", "Graph"):
+    try:
+        getattr(wandb, name)
+    except AttributeError as error:
+        assert str(error).startswith(f"module 'artstore' has no attribute '{name}': "), error
+    else:
+        raise AssertionError(name)
+for strange in ("nothing", "plots", "errors.Nothing", "util.nothing"):
+    try:
+        eval("wandb." + strange)
+    except AttributeError:
+        pass
+    else:
+        raise AssertionError(strange)
+"""
+
+
+def test_a_script_in_which_only_the_import_was_changed_finds_what_it_asks_for() -> None:
+    Path("swapped.py").write_text(SWAPPED)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "swapped.py"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "art: careful" in done.stderr
+    (run,) = art.Api().runs("demo")
+    (row,) = run.rows()
+    assert row["curve"]["artifact"].startswith(f"demo/run-{run.id}-curve")
+
+
 TRANSFORMERS = """
 import os, torch
 os.environ.update(WANDB_LOG_MODEL="checkpoint", WANDB_WATCH="all")

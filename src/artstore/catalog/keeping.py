@@ -109,7 +109,7 @@ def purge(request: PurgeRequest, state: CollectionState) -> Step:
 def pin(request: PinRequest, state: CollectionState) -> Step:
     """A pin, unless the holder has it to that moment already."""
     version = _live(request.version, state)
-    names.check_collection_name(request.holder)
+    names.check_holder(request.holder)
     if any((one.holder, one.until) == (request.holder, request.until) for one in version.pins):
         return Settled(Unchanged(version.version))
     fields = {"version": version.version, "until": request.until, "holder": request.holder}
@@ -119,7 +119,7 @@ def pin(request: PinRequest, state: CollectionState) -> Step:
 def unpin(request: UnpinRequest, state: CollectionState) -> Step:
     """The pin of one holder goes."""
     version = _live(request.version, state)
-    names.check_collection_name(request.holder)
+    names.check_holder(request.holder)
     holders = [one.holder for one in version.pins]
     if request.holder not in holders:
         others = f"; others have: {', '.join(holders)}" if holders else ""

@@ -51,7 +51,8 @@ def taken_error(catalog: Catalog, error: ArtstoreError) -> ArtstoreError:
     return NotFoundError(
         f"{told}gc has taken {key}: plan {plan.k}, made by {plan.by} at {plan.time}",
         code="content-swept",
-        hint="keep what is read for long: art pin NAME:V --until 30d",
+        hint="keep what is read for long: art pin NAME:V --until 30d; "
+        "if the version that you read is not deleted: art check --repair",
         key=key,
         plan=plan.k,
         versions=[
@@ -67,9 +68,7 @@ def _plan_of(catalog: Catalog, key: str) -> Plan | None:
     for k in sorted(state.sweeps, reverse=True):
         plan, sweep = state.plans[k], state.sweeps[k]
         try:
-            if key in upkeep.condemned(k) and key not in upkeep.keys_in(
-                sweep.spared, sweep.spared_in
-            ):
+            if key in upkeep.condemned(k) and key not in upkeep.spared(sweep):
                 return plan
         except ArtstoreError:
             continue  # its list was too old to be kept

@@ -7,7 +7,7 @@ machine stopped, and continues it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from artstore.catalog.format import (
 )
 from artstore.catalog.replica import Replica
 from artstore.catalog.state import LogWarning
+from artstore.digest import digest_of
 from artstore.errors import (
     ConflictError,
     DamagedDataError,
@@ -38,9 +39,11 @@ from artstore.errors import (
 from artstore.storage.bounded import read_at_most
 from artstore.storage.protocol import Storage
 
-__all__ = ["UPKEEP_PREFIX", "Plan", "Sweep", "UpkeepLog", "UpkeepState"]
+__all__ = ["CONDEMNED_PREFIX", "UPKEEP_PREFIX", "Plan", "Sweep", "UpkeepLog", "UpkeepState"]
 
 UPKEEP_PREFIX: Final = "upkeep/"
+CONDEMNED_PREFIX: Final = "upkeep/condemned/"
+"""Lists of keys and of heads that entries name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ class Plan:
 
     Attributes:
         heads_in: the values that say up to where each log had been read when it was made.
+        list_digests: of the values of `condemned_in` and `heads_in`, by key, in hex.
         grace_seconds: how long its deletes are to wait.
     """
 
@@ -60,6 +64,12 @@ class Plan:
     by: str = ""
     heads_in: tuple[str, ...] | None = None
     grace_seconds: int | None = None
+    list_digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The keys of all values that it refers to."""
+        return self.condemned_in + (self.heads_in or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class Sweep:
     spared_in: tuple[str, ...]
     time: str
     by: str
+    list_digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,15 @@ class UpkeepState:
     def open_plans(self) -> tuple[int, ...]:
         """Plans whose deletes may still come."""
         return tuple(k for k in self.plans if k not in self.done)
+
+    def lists_of(self, k: int) -> dict[str, str | None]:
+        """The keys of values that a plan and its sweep refer to, with their digests if told."""
+        told: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = ()
+        if k in self.plans:
+            told += ((self.plans[k].lists, self.plans[k].list_digests),)
+        if k in self.sweeps:
+            told += ((self.sweeps[k].spared_in, self.sweeps[k].list_digests),)
+        return {key: digests.get(key) for keys, digests in told for key in keys}
 
 
 # --- The log of gc ---------------------------------------------------------------
@@ -135,6 +155,7 @@ class _UpkeepFold:
                 entry.by,
                 None if fields.get("heads_in") is None else tuple(fields["heads_in"]),
                 fields.get("grace_seconds"),
+                _digests(fields, "condemned_in", "heads_in"),
             )
         elif entry.kind == "sweep":
             if fields["plan"] not in self._plans:
@@ -147,6 +168,7 @@ class _UpkeepFold:
                     tuple(fields.get("spared_in") or ()),
                     entry.time,
                     entry.by,
+                    _digests(fields, "spared_in"),
                 ),
             )
         elif entry.kind == "done":
@@ -226,17 +248,40 @@ class UpkeepLog:
         with self._log.lock:
             found = self._condemned.get(k)
             if found is None:
-                found = self._condemned[k] = self._read_plan(k)
+                try:
+                    found = self._condemned[k] = self._read_plan(k)
+                except ConflictError as error:
+                    raise self._told_of_plan(k, error) from error
             return found
 
-    def keys_in(self, inline: Iterable[str], listed_in: Iterable[str]) -> frozenset[str]:
+    def _told_of_plan(self, k: int, error: ConflictError) -> ConflictError:
+        is_open = k in self.refresh().open_plans
+        gives_up = "`art gc` gives such a plan up, or says what to do"
+        return ConflictError(
+            f"plan {k} of gc{' is open, and' if is_open else ':'} {error.message}",
+            code=error.code,
+            hint=gives_up if is_open else error.hint,
+            **{**error.context, "plan": k},
+        )
+
+    def spared(self, sweep: Sweep) -> frozenset[str]:
         """
-        The keys that an entry names itself and those in the values that it names.
+        The keys that the record of a sweep spares.
 
         Raises:
             ConflictError: `plan-unreadable`.
         """
-        return frozenset(inline).union(*map(self._listed, listed_in))
+        return self._keys(sweep.spared, sweep.spared_in, sweep.list_digests)
+
+    def heads(self, plan: Plan) -> Iterator[str]:
+        """
+        Line by line up to where each log was known to a plan.
+
+        Raises:
+            ConflictError: `plan-unreadable`.
+        """
+        for key in plan.heads_in or ():
+            yield from self.lines_of(key, plan.list_digests.get(key))
 
     def append_at(self, n: int, body: Body, author: str) -> bool:
         """
@@ -266,34 +311,57 @@ class UpkeepLog:
     def _read_plan(self, k: int) -> frozenset[str]:
         plan = self._log.fold.state().plans.get(k) or self.refresh().plans.get(k)
         if plan is None:
-            raise _unreadable(k, "there is no such plan")
-        return self.keys_in(plan.condemned, plan.condemned_in)
+            raise _unreadable(f"gc has no plan {k}", plan=k)
+        return self._keys(plan.condemned, plan.condemned_in, plan.list_digests)
 
-    def lines_of(self, key: str) -> list[str]:
+    def _keys(
+        self, inline: Iterable[str], listed_in: Iterable[str], digests: Mapping[str, str]
+    ) -> frozenset[str]:
+        listed = (self._listed(key, digests.get(key)) for key in listed_in)
+        return frozenset(inline).union(*listed)
+
+    def lines_of(self, key: str, digest: str | None) -> list[str]:
         """
         The lines of a value that an entry names.
 
+        Args:
+            digest: of its bytes, in hex, if the entry tells it.
         Raises:
             ConflictError: `plan-unreadable`.
         """
         try:
             data = read_at_most(self._storage, key, limits.ROOT_MAX_BYTES)
-            if data is None:
-                raise _unreadable(key, f"it has more than {limits.ROOT_MAX_BYTES} bytes")
-            return data.decode("ascii").splitlines()
-        except (NotFoundError, UnicodeDecodeError) as error:
-            raise _unreadable(key, str(error)) from error
-
-    def _listed(self, key: str) -> frozenset[str]:
+        except NotFoundError:
+            raise _lost(key, "missing") from None
+        if data is None or (digest is not None and digest_of(data).hex() != digest):
+            raise _lost(key, "damaged")
         try:
-            return frozenset(names.check_key(line) for line in self.lines_of(key))
-        except InvalidInputError as error:
-            raise _unreadable(key, str(error)) from error
+            return data.decode("ascii").splitlines()
+        except UnicodeDecodeError:
+            raise _lost(key, "damaged") from None
+
+    def _listed(self, key: str, digest: str | None) -> frozenset[str]:
+        try:
+            return frozenset(names.check_key(line) for line in self.lines_of(key, digest))
+        except InvalidInputError:
+            raise _lost(key, "damaged") from None
 
 
-def _unreadable(what: Any, why: str) -> ConflictError:
+def _digests(fields: Mapping[str, Any], *names_of_lists: str) -> dict[str, str]:
+    """The digests of lists by their keys; none if they are not told one for one."""
+    keys = [key for name in names_of_lists for key in fields.get(name) or ()]
+    told = fields.get("list_digests") or ()
+    return dict(zip(keys, told, strict=True)) if len(keys) == len(told) else {}
+
+
+def _lost(key: str, problem: str) -> ConflictError:
+    return _unreadable(f"its list {key} is {problem}", key=key, problem=problem)
+
+
+def _unreadable(why: str, **context: Any) -> ConflictError:
     return ConflictError(
-        f"plan {what} of gc cannot be read: {why}; what it deletes is not known",
+        f"what it deletes is not known: {why}",
         code="plan-unreadable",
         hint="run the same command again",
+        **context,
     )

@@ -16,9 +16,9 @@ from artstore.settings import parse_size
 
 if TYPE_CHECKING:
     from artstore.garbage.purging import PurgeReport
-    from artstore.garbage.records import GarbagePlan, GarbageReport
+    from artstore.garbage.records import GarbagePlan, GarbageReport, RunGarbage, SweepReport
 
-__all__ = ["gc_command", "grace_option", "plan_lines", "purge_lines", "read_length"]
+__all__ = ["gc_command", "grace_option", "plan_lines", "purge_lines", "read_length", "run_lines"]
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., Any])
 _VERSIONS_SHOWN = 8
@@ -30,6 +30,12 @@ _ONE = {
     "moved": ("moved record", "moved records"),
     "index": ("index segment", "index segments"),
     "upkeep": ("value of gc", "values of gc"),
+}
+
+_GIVEN_UP = {
+    "list-lost": "a list that it needs is lost",
+    "other-history": "it was made from other logs than are here, so a copy was put back",
+    "given-up": "as was asked for",
 }
 
 
@@ -84,6 +90,12 @@ def grace_option(text: str) -> Callable[[_Decorated], _Decorated]:
     help="Also delete what was purged, by anybody, within the restore window.",
 )
 @click.option("--wait", is_flag=True, help="Wait for the grace, then delete, in this run.")
+@click.option(
+    "--give-up",
+    metavar="PLAN",
+    type=click.IntRange(0),
+    help="End this open plan without a delete; only if no machine carries it out any more.",
+)
 @shared_options
 @click.pass_obj
 def gc_command(
@@ -97,6 +109,7 @@ def gc_command(
     force: bool,
     purged_too: bool,
     wait: bool,
+    give_up: int | None,
 ) -> None:
     """
     Free what no version needs: delete what the last plan named, then make the next plan.
@@ -117,25 +130,43 @@ def gc_command(
             force=force,
             purged_too=purged_too,
             wait=wait,
+            give_up=give_up,
             on_progress=bar.on_progress,
         )
-    session.output.result(report.to_json(), _report_lines(report))
+    session.output.result(report.to_json(), _report_lines(report, is_dry_run=dry_run))
 
 
-def _report_lines(report: GarbageReport) -> Iterator[str]:
-    swept = report.swept
-    if swept is not None:
-        stay = f", {count(swept.spared_keys, 'value')} needed again" if swept.spared_keys else ""
-        yield (
-            f"plan {swept.plan} of {printable(swept.planned_by)}, made {swept.planned}: "
-            f"{count(swept.deleted_keys, 'value')} deleted{stay}"
-        )
+def _report_lines(report: GarbageReport, *, is_dry_run: bool) -> Iterator[str]:
+    if report.swept is not None:
+        yield from _swept_lines(report.swept)
     if report.temporary_bytes:
         yield f"{format_bytes(report.temporary_bytes)} of unfinished writes removed"
     if report.plan is not None:
         yield from plan_lines(report.plan)
-    if report.waiting is not None:
+    if report.runs is not None:
+        yield from run_lines(report.runs, is_done=not is_dry_run)
+    if report.waiting is not None and not (report.swept and report.swept.reason == "held"):
         yield f"plan {report.waiting} is open: 'art gc' after {report.waits_until} deletes it"
+
+
+def _swept_lines(swept: SweepReport) -> Iterator[str]:
+    plan = f"plan {swept.plan} of {printable(swept.planned_by)}, made {swept.planned}"
+    deleted = f"{count(swept.deleted_keys, 'value')} deleted"
+    stay = f", {count(swept.spared_keys, 'value')} needed again" if swept.spared_keys else ""
+    if swept.reason == "held":
+        yield f"{plan}: {deleted}{stay}"
+        yield (
+            f"it stays open until {swept.held_until}: another machine has begun to carry it out, "
+            "and may still delete what can be restored by the restore window of this run"
+        )
+        yield (
+            "sooner: 'art gc' on that machine, or here with its --restore-window; if it never goes "
+            f"on: 'art gc --give-up {swept.plan}'"
+        )
+    elif swept.reason:
+        yield f"{plan}: given up without a delete: {_GIVEN_UP[swept.reason]}"
+    else:
+        yield f"{plan}: {deleted}{stay}"
 
 
 def plan_lines(plan: GarbagePlan) -> Iterator[str]:
@@ -185,6 +216,22 @@ def _staying_lines(plan: GarbagePlan) -> Iterator[str]:
         yield f"  {count(plan.unknown_count, 'key')} of no known form stay"
 
 
+def run_lines(runs: RunGarbage, *, is_done: bool) -> Iterator[str]:
+    """What went of runs, and which of them could not be looked at."""
+    gone = "deleted" if is_done else "would go"
+    if runs.objects:
+        what = [
+            count(runs.deleted_runs, "deleted run") if runs.deleted_runs else "",
+            f"{count(runs.segments, 'segment')} written anew" if runs.segments else "",
+        ]
+        told = " and ".join(filter(None, what))
+        yield f"{format_bytes(runs.size_bytes)} of runs {gone}: {told}"
+    for name, why in runs.kept[:_VERSIONS_SHOWN]:
+        yield f"  run {printable(name)} is left as it is: {printable(why)}"
+    if len(runs.kept) > _VERSIONS_SHOWN:
+        yield f"  and {count(len(runs.kept) - _VERSIONS_SHOWN, 'run')} more"
+
+
 def purge_lines(report: PurgeReport, *, is_dry_run: bool) -> Iterator[str]:
     """What a purge did, who else holds the content, what stays in logs, when it is gone."""
     name = printable(report.name)
@@ -202,8 +249,14 @@ def purge_lines(report: PurgeReport, *, is_dry_run: bool) -> Iterator[str]:
     yield f"these digests stay in the log: {', '.join(one[:16] for one in report.left_digests)}"
     if report.cached_files:
         yield f"{count(report.cached_files, 'file')} removed from the cache of this machine"
-    if report.garbage.swept is not None and report.gone_after is not None:
+    plan, swept = report.garbage.plan, report.garbage.swept
+    for key, why in plan.kept if plan is not None else ():
+        yield f"  {key} stays: {printable(why)}"
+    if report.is_gone:
         yield "its bytes are gone"
+    elif swept is not None and report.is_swept:
+        needed = count(swept.spared_keys, "value")
+        yield f"its bytes are gone but for what stays; {needed} came to be needed meanwhile"
     elif report.gone_after is not None:
         yield f"its bytes are gone when 'art gc' has run here after {report.gone_after}"
     elif report.garbage.waiting is not None and not is_dry_run:

@@ -88,7 +88,7 @@ def _write_sentences(described: dict[str, Any]) -> None:
     if "store" in context and "store_origin" in context:
         lines += _surroundings(context)
     if described["hint"]:
-        lines += [f"  {line}" for line in described["hint"].splitlines()]
+        lines += [f"  {printable(line)}" for line in described["hint"].splitlines()]
     sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -10,10 +11,11 @@ import click
 
 from artstore.cli.command import Command, shared_options
 from artstore.cli.options import complete_name
-from artstore.cli.output import printable
+from artstore.cli.output import count, printable
 from artstore.cli.runlist import close_dead_runs
 from artstore.cli.session import Session
 from artstore.cli.tablegate import GateError
+from artstore.errors import NotFoundError
 
 if TYPE_CHECKING:
     from artstore.lineage.graph import Graph
@@ -105,11 +107,39 @@ def why_command(session: Session, *, name: str, path: str | None, depth: int) ->
     """
     Show which run made a version, or brought the file PATH of it: when, with which command, from
     which commit and inputs, and each of those likewise.
+
+    PATH is that of an entry, of a table its name, or a file that was pulled.
     """
     session.name(name)
     close_dead_runs(session)
-    report = session.open_store().why(name, path, depth=depth)
+    store = session.open_store()
+    try:
+        report = store.why(name, path, depth=depth)
+    except NotFoundError as error:
+        pulled = None if path is None else _path_in_checkout(session, name, path)
+        if error.code != "entry-not-found" or pulled is None:
+            raise
+        report = store.why(name, pulled, depth=depth)
     session.output.result(report.to_json(), map(printable, report.to_text()))
+
+
+def _path_in_checkout(session: Session, name: str, path: str) -> str | None:
+    """Of a file on disk that lies in a checkout of the artifact: its path there."""
+    from pathlib import Path
+
+    from artstore.names import parse_artifact_name
+    from artstore.transfer.checkouts import Checkouts
+
+    file = Path(os.path.abspath(path))
+    if not file.exists():
+        return None
+    checkouts = Checkouts(session.settings.state_dir)
+    meant = parse_artifact_name(name)
+    for root in file.parents:
+        found = checkouts.find(root)
+        if found is not None and found.name == meant.name:
+            return file.relative_to(root).as_posix()
+    return None
 
 
 @click.command(
@@ -135,7 +165,8 @@ def stale_command(
     close_dead_runs(session)
     store = session.open_store()
     report = store.stale("*" if everywhere else None, names=list(names) or None)
-    session.output.result(report.to_json(), map(printable, report.to_text()))
+    lines = report.to_text() or [f"none of {count(report.checked_count, 'version')} is stale"]
+    session.output.result(report.to_json(), map(printable, lines))
     if fail and report.versions:
         raise GateError(
             f"{len(report.versions)} of {report.checked_count} versions are stale",

@@ -177,10 +177,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") 
         rows: texts, as many a row as heads.
         right: heads of columns to be set flush right, joined by spaces.
     """
+    titles = [printable(head) for head in heads]
     body = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(heads, *body, strict=True)]
+    widths = [max(map(len, column)) for column in zip(titles, *body, strict=True)]
     flush = set(right.split())
-    for row in ([*heads], *body):
+    for row in (titles, *body):
         cells = (
             cell.rjust(width) if head in flush else cell.ljust(width)
             for head, cell, width in zip(heads, row, widths, strict=True)

@@ -47,7 +47,7 @@ def tag_command(session: Session, *, name: str, tags: tuple[str, ...], remove: b
 @click.pass_obj
 def rm_command(session: Session, *, names: tuple[str, ...], force: bool) -> None:
     """
-    Delete runs: they are hidden, and 'art run restore' brings them back.
+    Delete runs: they are hidden. 'art run restore' brings them back, until 'art gc' a week later.
 
     What they logged stays. A run that is going on is refused without --force.
     """
@@ -105,8 +105,9 @@ def repair_command(session: Session, *, all_hosts: bool, dry_run: bool) -> None:
     Of every store: a journal knows where it belongs. 'art runs' does so for its store.
     """
     from artstore.tracking.repair import dead_sessions, repair_all
+    from artstore.tracking.statehome import state_home
 
-    state_dir = session.settings.state_dir
+    state_dir = state_home(session.settings.state_dir)
     errors: list[ArtstoreError] = []
     records: list[dict[str, Any]] = []
     if dry_run:

@@ -91,7 +91,7 @@ def exec_command(
         job_type=job_type,
         group=group,
         tags=tags,
-        config=parse_metadata(config_items) or {},
+        config=parse_metadata(config_items, what="config") or {},
         used=[(session.open_store().artifact(one), one) for one in used],
         outputs=[_output(one) for one in outputs],
         python_path=_as_wandb() if as_wandb else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -13,6 +14,7 @@ from artstore.cli.command import Command, shared_options
 from artstore.cli.output import count, format_seconds, table
 from artstore.cli.runnames import short_run
 from artstore.cli.session import Session
+from artstore.cli.tablenames import pointed_out
 from artstore.errors import ArtstoreError, NotFoundError
 from artstore.settings import DEFAULT_ORIGIN
 
@@ -83,23 +85,29 @@ def runs_command(
 
     check_project_name(wanted)
     close_dead_runs(session)
+    # For programs a message stays whole.
+    pointing = nullcontext if session.as_json else pointed_out
     try:
-        runs = session.open_store().runs(
-            wanted, where=conditions, sort=sorts or "-created", deleted=with_all, limit=limit
-        )
+        with pointing():
+            runs = session.open_store().runs(
+                wanted, where=conditions, sort=sorts or "-created", deleted=with_all, limit=limit
+            )
     except NotFoundError as error:
         # As of artifacts: before the first write there is no default store.
         if error.code != "store-not-found" or session.settings.url_origin != DEFAULT_ORIGIN:
             raise
         runs = []
-    _print(session, wanted, runs, columns, as_csv=as_csv)
+    with pointing():
+        _print(session, wanted, runs, columns, as_csv=as_csv)
 
 
 def close_dead_runs(session: Session) -> None:
     """Bring to this store what dead processes of this machine left; a failure is a warning."""
-    journals = session.settings.state_dir / "journals"
+    from artstore.tracking.statehome import JOURNALS, state_home
+
+    state_dir = state_home(session.settings.state_dir)
     try:
-        is_empty = not any(journals.iterdir())
+        is_empty = not any((state_dir / JOURNALS).iterdir())
     except OSError:
         return
     if is_empty:
@@ -107,7 +115,7 @@ def close_dead_runs(session: Session) -> None:
     from artstore.tracking.repair import repair_all
 
     try:
-        for repaired in repair_all(session.settings.state_dir, url=session.settings.url):
+        for repaired in repair_all(state_dir, url=session.settings.url):
             if repaired.error is not None:
                 session.output.warn(
                     f"run {repaired.path} ended and could not be closed: {repaired.error.message}"

@@ -20,6 +20,8 @@ __all__ = ["RUN_METAVAR", "complete_run", "find_run", "short_run"]
 
 RUN_METAVAR = "RUN"
 _SHOWN_COUNT = 5
+_PROJECTS_COUNT = 20
+"""In so many others a run is looked for that is not there."""
 
 
 def find_run(session: Session, store: Store, text: str) -> StoredRun:
@@ -47,7 +49,7 @@ def find_run(session: Session, store: Store, text: str) -> StoredRun:
             hint=f"say which: {', '.join(found[:_SHOWN_COUNT])}",
             close=found[:_SHOWN_COUNT],
         )
-    raise _not_found(project, wanted, rows)
+    raise _not_found(project, wanted, rows, elsewhere=_elsewhere(store, project, wanted))
 
 
 def _known(store: Store, project: str) -> list[list[Any]]:
@@ -69,13 +71,25 @@ def _matching(wanted: str, rows: list[list[Any]]) -> list[str]:
     return []
 
 
-def _not_found(project: str, wanted: str, rows: list[list[Any]]) -> NotFoundError:
+def _elsewhere(store: Store, project: str, wanted: str) -> list[str]:
+    """The runs of other projects that are called so. Cost: one scan a project with runs."""
+    others = [other for other in store.run_projects() if other != project]
+    return [
+        f"{other}/{run_id}"
+        for other in others[:_PROJECTS_COUNT]
+        for run_id in _matching(wanted, _known(store, other))
+    ][:_SHOWN_COUNT]
+
+
+def _not_found(
+    project: str, wanted: str, rows: list[list[Any]], *, elsewhere: list[str]
+) -> NotFoundError:
     from artstore.cli.suggestions import close_texts
 
     named = {name: run_id for run_id, name, deleted in rows if name and not deleted}
     ids = [run_id for run_id, _, deleted in rows if not deleted]
     close = close_texts(wanted, [*ids, *named])
-    shown = [f"{named[text]} ({text})" if text in named else text for text in close]
+    shown = elsewhere or [f"{named[text]} ({text})" if text in named else text for text in close]
     return NotFoundError(
         f"there is no run {wanted!r} in project {project}",
         code="run-not-found",

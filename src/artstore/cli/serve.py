@@ -79,7 +79,7 @@ def serve_command(  # noqa: PLR0917 - one parameter an option
     opens: bool,  # noqa: FBT001 - likewise
 ) -> None:
     """
-    Show the store in a browser: artifacts, versions, files and tables. Ends with Ctrl-C.
+    Show the store in a browser: artifacts, tables, runs and lineage. Ends with Ctrl-C.
 
     Only this machine reaches it, and it only reads, unless told otherwise. The address that is
     printed holds the token, if there is one; the same paths under /api/v1 give JSON.

@@ -7,6 +7,7 @@ one leaves undone the next goes on with.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from artstore import clock
@@ -19,8 +20,10 @@ from artstore.errors import (
     StorageError,
     UnavailableError,
 )
+from artstore.garbage.ending import lost_list
 from artstore.garbage.planning import GarbageWork, make_plan, preview_plan
-from artstore.garbage.records import GarbagePlan, GarbageReport, SweepReport
+from artstore.garbage.records import GarbagePlan, GarbageReport, RunGarbage, SweepReport
+from artstore.garbage.runsweeping import RunSweep
 from artstore.garbage.storetime import store_now
 from artstore.garbage.sweeping import ripe_at, sweep
 
@@ -52,15 +55,33 @@ def collect_garbage(
     Cost: as `planning.make_plan` and `sweeping.sweep`.
     """
     try:
-        if is_dry_run:
-            return _preview(work, as_purged)
-        return _collect(work, as_purged, waits=waits)
+        report = _preview(work, as_purged) if is_dry_run else _collect(work, as_purged, waits=waits)
     except (StorageError, ConflictError, StateError) as error:
         if isinstance(error, UnavailableError | ConflictError) or error.code == "gc-refused":
             raise
         raise _refused(error) from error
     except ArtstoreError as error:
         raise _refused(error) from error
+    # Whatever is wrong with a run is told there, and is no reason to refuse.
+    runs = None if as_purged else _sweep_runs(work, is_dry_run=is_dry_run)
+    return replace(report, runs=runs)
+
+
+def _sweep_runs(work: GarbageWork, *, is_dry_run: bool) -> RunGarbage | None:
+    if work.runs is None or not work.runs.projects():
+        return None
+    work.tell("runs")
+    settings = work.settings
+    quiet = max(settings.restore_window_seconds, settings.grace_seconds)
+    # A dry run writes nothing, so "now" is by the clock of this machine.
+    now = clock.now_seconds() if is_dry_run else store_now(work.storage)
+    return RunSweep(
+        work.storage,
+        work.runs,
+        author=work.author,
+        quiet_since=now - quiet,
+        is_dry_run=is_dry_run,
+    ).sweep()
 
 
 def _preview(work: GarbageWork, as_purged: tuple[str, str, int] | None) -> GarbageReport:
@@ -90,14 +111,17 @@ def _collect(
                 k = state.open_plans[0]
                 until = ripe_at(work, state.plans[k])
                 left = until - store_now(work.storage)
-                if left > 0 and not waits:
-                    return GarbageReport(
-                        swept, plan, waiting=k, waits_until=clock.format_time(until)
-                    )
-                if left > 0:
+                # One that nobody can carry out is not waited for.
+                if left > 0 and lost_list(work.upkeep, k) is None:
+                    if not waits:
+                        return GarbageReport(
+                            swept, plan, waiting=k, waits_until=clock.format_time(until)
+                        )
                     work.tell("wait")
                     clock.sleep(left)
                 swept = sweep(work, k) or swept
+                if swept is not None and swept.reason == "held":
+                    return GarbageReport(swept, plan, waiting=k, waits_until=swept.held_until)
                 if waits and plan is not None:
                     return GarbageReport(swept, plan, temporary_bytes=_temporary(work))
                 continue
@@ -126,8 +150,10 @@ def _temporary(work: GarbageWork) -> int:
 def _refused(error: ArtstoreError) -> StateError:
     version = error.context.get("version")
     where = f"{version}: " if version else ""
+    # A storage may refuse a delete behind others that it did.
+    stops = "gc stops" if isinstance(error, StorageError) else "gc stops, and deletes nothing"
     return StateError(
-        f"gc stops, and deletes nothing: {where}{error.message}",
+        f"{stops}: {where}{error.message}",
         code="gc-refused",
         hint=error.hint or "art check",
         cause=error.code,

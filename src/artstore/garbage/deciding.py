@@ -85,7 +85,7 @@ class Decision:
         kinds = self.kinds()
         dead_bytes = sum(kind.size_bytes for kind in kinds) - self.moved_bytes
         versions: dict[tuple[str, str], list[int]] = {}
-        for one in survey.roots.dropped:
+        for one in survey.left:
             versions.setdefault((one.project, one.name), []).append(one.version)
         collections = tuple(
             CollectionGarbage(*collection, tuple(versions[collection]), size_bytes)

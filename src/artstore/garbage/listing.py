@@ -21,16 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from artstore.catalog.guard import is_guarded_here
+from artstore.catalog.upkeeplog import CONDEMNED_PREFIX
 from artstore.garbage.storetime import CLOCK_PREFIX
 from artstore.packs.index import INDEX_PREFIX
 from artstore.packs.locator import PACK_ID_BYTES
 from artstore.packs.moved import MOVED_PREFIX
 from artstore.storage.protocol import KeyInfo, Storage
 
-__all__ = ["CONDEMNED_PREFIX", "ContentTable", "Listing", "is_deletable", "list_content"]
+__all__ = ["ContentTable", "Listing", "is_deletable", "list_content"]
 
-CONDEMNED_PREFIX: Final = "upkeep/condemned/"
-"""Lists of keys and of heads that entries of gc's log name."""
 _KINDS: Final = {"packs": "", "fragments": ".parquet", "manifests": ""}
 _DELETABLE: Final = re.compile(
     r"(?:packs|manifests)/([0-9a-f]{2})/\1[0-9a-f]{62}-[0-9a-f]{16}"
@@ -121,17 +120,25 @@ class ContentTable:
 
     def find_many(self, wanted: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """The numbers of n ids, -1 where nothing lies. Cost: n binary searches."""
-        if not wanted or not len(self):
-            return np.full(len(wanted), -1, np.int64)
+        return self.find_ids(b"".join(wanted))
+
+    def find_ids(self, wanted: bytes) -> npt.NDArray[np.int64]:
+        """As `find_many`, of n ids of 40 bytes behind each other. Cost: a search for each once."""
+        asked = np.frombuffer(wanted, np.uint8).reshape(-1, PACK_ID_BYTES)
+        if not len(asked) or not len(self):
+            return np.full(len(asked), -1, np.int64)
         ids = np.frombuffer(self.ids, np.uint8).reshape(-1, PACK_ID_BYTES)
         if self._starts is None:
             self._starts = _starts_of(ids)
-        asked = np.frombuffer(b"".join(wanted), np.uint8).reshape(-1, PACK_ID_BYTES)
-        numbers = np.searchsorted(self._starts, _starts_of(asked)).astype(np.int64)
-        # Behind the last one nothing lies: what is looked for differs from any.
-        is_same = (ids[np.minimum(numbers, len(self) - 1)] == asked).all(axis=1)
-        for at in np.flatnonzero(~is_same).tolist():
-            numbers[at] = self._find_beside(int(numbers[at]), wanted[at])
+        # Lists of many segments name the same packs over and over.
+        starts, which = np.unique(_starts_of(asked), return_inverse=True)
+        first = np.searchsorted(self._starts, starts).astype(np.int64)
+        first[self._starts.take(first, mode="clip") != starts] = -1
+        numbers = first[which]
+        found = ids[numbers]
+        if found.tobytes() != wanted:
+            for at in np.flatnonzero((numbers >= 0) & (found != asked).any(axis=1)).tolist():
+                numbers[at] = self._find_beside(int(numbers[at]), asked[at].tobytes())
         return numbers
 
     def _find_beside(self, number: int, wanted: bytes) -> int:
@@ -149,12 +156,7 @@ def _starts_of(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """
-    Everything that gc may delete.
-
-    Attributes:
-        unknown_count: keys among them that no release of this format writes; they stay.
-    """
+    """Everything that gc may delete."""
 
     packs: ContentTable
     fragments: ContentTable
@@ -183,7 +185,7 @@ class Listing:
 
     @property
     def unknown_count(self) -> int:
-        """Keys among them that no release of this format writes; they stay."""
+        """Keys where content lies that no release of this format writes; they stay."""
         return sum(table.unknown_count for table in self.tables)
 
 

@@ -4,6 +4,10 @@ Mark: everything that versions reference, each segment and each list read once.
 A version of 100,000 files has 200 segments, nearly all of them shared with the version
 before. Where a segment was read once, all it names is marked: so a thousand versions cost
 little more than one and what changed between them.
+
+Segments that differ name nearly the same chunks. Of files of a few chunks many are marked at
+once, and a chunk whose pack is gone is followed once. Whatever is odd about any of them, each
+is looked at by itself, so that an error names its version.
 """
 
 from __future__ import annotations
@@ -11,25 +15,31 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Final
+from itertools import groupby
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from artstore import limits
 from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.garbage.listing import ContentTable, Listing
-from artstore.garbage.marks import ChunkMarks
-from artstore.garbage.movedmap import MovedMap
+from artstore.garbage.marks import ChunkMarks, Numbers
+from artstore.garbage.movedmap import FollowedChunks, MovedMap
 from artstore.garbage.roots import RootVersion
 from artstore.manifests.entry import TABLE, UNKNOWN_PREFIX, Entry
-from artstore.manifests.places import ChunkPlaces, places_of_refs, segment_places
+from artstore.manifests.places import (
+    ChunkPlaces,
+    SegmentColumns,
+    joined_places,
+    places_of_refs,
+    segment_places,
+)
 from artstore.manifests.reader import Manifest
 from artstore.manifests.segment import decode_segment
 from artstore.manifests.tree import decode_node
 from artstore.packs.format import FOOTER_RECORD_BYTES
 from artstore.packs.locator import ChunkRef
-from artstore.packs.movedpacks import pack_missing
+from artstore.packs.movedpacks import Start, pack_missing
 from artstore.packs.reader import PackReader, batches
 from artstore.storage.protocol import Storage
 
@@ -40,6 +50,8 @@ _BATCH_COUNT: Final = 32
 _BATCH_ENTRIES: Final = 16_000_000
 """So many entries together at most, unless one alone has more: 20 MB of lists."""
 _WINDOWS_AHEAD: Final = 2
+_AT_ONCE_COUNT: Final = 64
+"""Segments marked at once: what is kept of them meanwhile still fits into a cache."""
 
 _MISSING: Final = frozenset(["fragment-missing", "manifest-missing", "pack-missing"])
 """What a version that was deleted may lack: a plan with a shorter restore window took it."""
@@ -63,6 +75,22 @@ class Marks:
         self.manifests = bytearray(len(listing.manifests))
         self.fragments = bytearray(len(listing.fragments))
         self.gone_packs: set[bytes] = set()
+
+
+class _Placed(NamedTuple):
+    """n chunks in listed packs, by their numbers, and which of some references each stands for."""
+
+    positions: Numbers
+    packs: Numbers
+    ordinals: Numbers
+    stored_bytes: Numbers
+
+    def merged(self, others: _Placed, ends: Numbers) -> _Placed:
+        """These and others, in the order of the segments whose references end there."""
+        columns = [np.concatenate(pair) for pair in zip(self, others, strict=True)]
+        owners = np.searchsorted(ends, columns[0], side="right")
+        order = np.argsort(owners, kind="stable")
+        return _Placed(*(column[order] for column in columns))
 
 
 class Marker:
@@ -102,6 +130,7 @@ class Marker:
         self._is_lenient = is_lenient
         self._counted = counted
         self._moved = moved
+        self._followed = FollowedChunks(() if moved is None else moved.packs())
         # What is a list in one place may be bytes of a file in another: each level by itself,
         # segments at 0.
         self._lists_read: dict[int, ChunkMarks] = {}
@@ -148,7 +177,7 @@ class Marker:
         opened: Iterable[list[Manifest]],
         on_marked: OnMarked | None,
     ) -> None:
-        fresh_bytes = [0] * len(batch)
+        fresh_bytes = np.zeros(len(batch), np.int64)
         segments: list[tuple[int, ChunkRef]] = []
         for at, (version, manifests) in enumerate(zip(batch, opened, strict=True)):
             self._fresh_bytes = 0
@@ -162,18 +191,18 @@ class Marker:
                     for data in manifest.inline_segments():
                         self._mark_segment(data, version)
             fresh_bytes[at] += self._fresh_bytes
-        for at, data in self._read(readers, segments, batch):
-            self._fresh_bytes = 0
-            self._mark_segment(data, batch[at])
-            fresh_bytes[at] += self._fresh_bytes
+        for window in self._read(readers, segments, batch):
+            for start in range(0, len(window), _AT_ONCE_COUNT):
+                part = window[start : start + _AT_ONCE_COUNT]
+                self._mark_segments(part, batch, fresh_bytes)
         if on_marked is not None:
-            for version, count in zip(batch, fresh_bytes, strict=True):
+            for version, count in zip(batch, fresh_bytes.tolist(), strict=True):
                 on_marked(version, count)
 
     def _unread(self, refs: list[ChunkRef], level: int = 0) -> list[ChunkRef]:
         """Those of n lists that are read here for the first time, as ones of this level."""
         places = places_of_refs(refs)
-        numbers = self._listing.packs.find_many(places.packs)[places.pack_indexes]
+        numbers = self._listing.packs.find_ids(places.pack_ids)[places.pack_indexes]
         there = np.flatnonzero(numbers >= 0)
         if level not in self._lists_read:
             self._lists_read[level] = ChunkMarks(len(self._listing.packs))
@@ -192,8 +221,8 @@ class Marker:
         readers: Executor,
         segments: Sequence[tuple[int, ChunkRef]],
         versions: Sequence[RootVersion],
-    ) -> Iterator[tuple[int, bytes]]:
-        """The segments that can be read; those of some windows are read and checked ahead."""
+    ) -> Iterator[list[tuple[int, bytes]]]:
+        """The segments that can be read, by windows; some are read and checked ahead."""
         waiting: deque[Future[list[tuple[int, bytes]]]] = deque()
         start = 0
         for window in batches(ref for _, ref in segments):
@@ -201,9 +230,9 @@ class Marker:
             start += len(window)
             waiting.append(readers.submit(self._read_window, part, versions))
             if len(waiting) > _WINDOWS_AHEAD:
-                yield from waiting.popleft().result()
+                yield waiting.popleft().result()
         while waiting:
-            yield from waiting.popleft().result()
+            yield waiting.popleft().result()
 
     def _read_window(
         self, segments: Sequence[tuple[int, ChunkRef]], versions: Sequence[RootVersion]
@@ -224,6 +253,49 @@ class Marker:
             yield at, bytes(self._packs.chunk(ref))
 
     # --- What a segment names ---------------------------------------------------------
+
+    def _mark_segments(
+        self,
+        segments: Sequence[tuple[int, bytes]],
+        batch: Sequence[RootVersion],
+        fresh_bytes: Numbers,
+    ) -> None:
+        """As one by one; a run of those with nothing behind them is marked at once."""
+        columns = (SegmentColumns.of(data) for _, data in segments)
+        pairs = zip(segments, columns, strict=True)
+        for _, group in groupby(pairs, key=lambda pair: pair[1] is not None and pair[1].is_flat):
+            run = list(group)
+            flat = [found for _, found in run if found is not None and found.is_flat]
+            ats = [at for (at, _), _ in run]
+            if flat and self._mark_flat(flat, np.array(ats), fresh_bytes):
+                continue
+            for at, data in (segment for segment, _ in run):
+                self._fresh_bytes = 0
+                self._mark_segment(data, batch[at])
+                fresh_bytes[at] += self._fresh_bytes
+
+    def _mark_flat(
+        self, segments: Sequence[SegmentColumns], ats: Numbers, fresh_bytes: Numbers
+    ) -> bool:
+        """Whether all of them could be marked; else none was, and each has to be looked at."""
+        places = joined_places(segments)
+        if places is None or (places.ordinals >= limits.PACK_CHUNK_COUNT).any():
+            return False
+        numbers = self._listing.packs.find_ids(places.pack_ids)
+        try:
+            moved = self._follow(places, numbers)
+        except StorageError:
+            raise
+        except ArtstoreError:
+            return False
+        placed = self._there(places, numbers)
+        ends = np.cumsum([segment.ref_count for segment in segments])
+        if moved is not None:
+            placed = placed.merged(moved, ends)
+        fresh = self._mark_placed(placed)
+        owners = np.searchsorted(ends, placed.positions[fresh], side="right")
+        np.add.at(fresh_bytes, ats[owners], placed.stored_bytes[fresh])
+        return True
 
     def _mark_segment(self, data: bytes, version: RootVersion) -> None:
         with _Tolerance(version, is_lenient=self._is_lenient):
@@ -276,50 +348,74 @@ class Marker:
                 f"a chunk has number {int(places.ordinals.max())} in its pack, which no pack has",
                 code="manifest-damaged",
             )
-        numbers = self._listing.packs.find_many(places.packs)
-        of_chunks = numbers[places.pack_indexes]
-        is_there = of_chunks >= 0
-        packs, ordinals = of_chunks[is_there], places.ordinals[is_there]
-        stored_bytes = places.stored_bytes[is_there] + FOOTER_RECORD_BYTES
+        numbers = self._listing.packs.find_ids(places.pack_ids)
+        self._count(self._there(places, numbers))
+        moved = self._follow(places, numbers)
+        if moved is not None:
+            self._count(moved)
+
+    def _count(self, placed: _Placed) -> None:
+        self._fresh_bytes += int(placed.stored_bytes[self._mark_placed(placed)].sum())
+
+    def _mark_placed(self, placed: _Placed) -> Numbers:
+        """Mark n chunks; gives the indexes of those that count here for the first time."""
+        _, packs, ordinals, stored_bytes = placed
         fresh = self.marks.chunks.mark(packs, ordinals, stored_bytes)
         if self._counted is not None and len(fresh):
             known = self._counted.chunks.has_many(packs[fresh], ordinals[fresh])
             fresh = fresh[~known]
-        self._fresh_bytes += int(stored_bytes[fresh].sum())
+        return fresh
+
+    def _there(self, places: ChunkPlaces, numbers: Numbers) -> _Placed:
+        """Those of n chunks whose packs are listed; `numbers` has those of the packs."""
+        of_chunks = numbers[places.pack_indexes]
+        there = np.flatnonzero(of_chunks >= 0)
+        stored_bytes = places.stored_bytes[there] + FOOTER_RECORD_BYTES
+        return _Placed(there, of_chunks[there], places.ordinals[there], stored_bytes)
+
+    def _follow(self, places: ChunkPlaces, numbers: Numbers) -> _Placed | None:
+        """
+        Those of n chunks whose packs are gone, wherever records say they are; each once.
+
+        Raises:
+            DamagedDataError: `pack-missing`, `moved-damaged`, unless that is passed over.
+        """
+        if (numbers >= 0).all():
+            return None
+        gone = np.flatnonzero(numbers[places.pack_indexes] < 0)
         if self._watched:
-            self._note_elsewhere(places, is_there)
-        if self._moved is not None and not is_there.all():
-            self._mark_moved(self._moved, places, (~is_there).nonzero()[0].tolist())
-
-    def _note_elsewhere(self, places: ChunkPlaces, is_there: npt.NDArray[np.bool_]) -> None:
-        is_watched = np.array([pack in self._watched for pack in places.packs], np.bool_)
-        for at in np.flatnonzero(~is_there & is_watched[places.pack_indexes]).tolist():
-            pack = places.packs[places.pack_indexes[at]]
-            self.elsewhere.setdefault(pack, set()).add(int(places.ordinals[at]))
-
-    def _mark_moved(self, moved: MovedMap, places: ChunkPlaces, positions: list[int]) -> None:
-        stored_bytes = {
-            (places.packs[places.pack_indexes[at]], int(places.ordinals[at])): int(
-                places.stored_bytes[at]
-            )
-            + FOOTER_RECORD_BYTES
-            for at in positions
-        }
-        self.marks.gone_packs.update(pack for pack, _ in stored_bytes)
-        followed = moved.follow(stored_bytes)
+            self._note_elsewhere(places, gone)
+        if self._moved is None:
+            return None
+        gone = self._followed.unknown(places, gone)
+        if not len(gone):
+            return None
+        first: dict[Start, int] = {}
+        for at in gone.tolist():
+            first.setdefault((places.pack_of(at), int(places.ordinals[at])), at)
+        self.marks.gone_packs.update(pack for pack, _ in first)
+        followed = self._moved.follow(first)
         if followed.tried and not self._is_lenient:
             start, tried = next(iter(followed.tried.items()))
             raise followed.failures.get(start) or pack_missing(self._storage, tried)
-        places_now = [
-            (place, stored_bytes[start])
-            for start, places in moved.everywhere(followed.found).items()
-            for place in places
+        self._followed.note(places, gone)
+        found = [
+            (first[start], place)
+            for start, everywhere in self._moved.everywhere(followed.found).items()
+            for place in everywhere
         ]
-        numbers = self._listing.packs.find_many([place.pack for place, _ in places_now])
-        ordinals = np.array([place.ordinal for place, _ in places_now], np.int64)
-        sizes = np.array([size for _, size in places_now], np.int64)
-        fresh = self.marks.chunks.mark(numbers, ordinals, sizes)
-        self._fresh_bytes += int(sizes[fresh].sum())
+        positions = np.array([at for at, _ in found], np.int64)
+        return _Placed(
+            positions,
+            self._listing.packs.find_many([place.pack for _, place in found]),
+            np.array([place.ordinal for _, place in found], np.int64),
+            places.stored_bytes[positions] + FOOTER_RECORD_BYTES,
+        )
+
+    def _note_elsewhere(self, places: ChunkPlaces, gone: Numbers) -> None:
+        is_watched = np.array([pack in self._watched for pack in places.packs], np.bool_)
+        for at in gone[is_watched[places.pack_indexes[gone]]].tolist():
+            self.elsewhere.setdefault(places.pack_of(at), set()).add(int(places.ordinals[at]))
 
     def _mark_value(self, table: ContentTable, marks: bytearray, key: str) -> bool:
         number = table.find_key(key)

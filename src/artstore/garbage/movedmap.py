@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from artstore.errors import ArtstoreError, DamagedDataError
+from artstore.garbage.listing import ContentTable
+from artstore.garbage.marks import ChunkMarks, Numbers
+from artstore.manifests.places import ChunkPlaces
+from artstore.packs.locator import pack_key
 from artstore.packs.moved import ChunkPlace, MovedRecord, parse_moved_key
 from artstore.packs.movedpacks import Followed, Found, Start, follow_moves, read_moved
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import KeyInfo, Storage
 
-__all__ = ["MovedMap"]
+__all__ = ["FollowedChunks", "MovedMap"]
 
 
 class MovedMap:
@@ -22,7 +28,7 @@ class MovedMap:
     Records by pack, each read when it is first needed, and kept.
 
     Args:
-        keys: of all records.
+        keys: of all records; what is no key of one is passed over.
         is_there: whether a pack exists.
     """
 
@@ -32,12 +38,10 @@ class MovedMap:
         self._storage = storage
         self.is_there = is_there
         self._keys: dict[bytes, list[str]] = {}
-        self.unknown_count = 0
         for key in keys:
             try:
                 pack, _ = parse_moved_key(key)
             except DamagedDataError:
-                self.unknown_count += 1
                 continue
             # Listed in order: later repacks come first here.
             self._keys.setdefault(pack, []).insert(0, key)
@@ -148,6 +152,42 @@ class MovedMap:
                     packs.update(record.targets)
             pending = {one for one in packs - looked if not self.is_there(one)}
         return packs, keys
+
+
+class FollowedChunks:
+    """
+    Chunks of gone packs that were followed before: versions share them as they share others.
+
+    One to two bits a chunk. Not for several threads.
+
+    Args:
+        packs: those that have records; chunks of others are never known.
+    """
+
+    def __init__(self, packs: Iterable[bytes]) -> None:
+        self._packs = ContentTable("packs")
+        for pack in sorted(packs):
+            self._packs.add(KeyInfo(pack_key(pack), 0, 0.0))
+        self._marks = ChunkMarks(len(self._packs))
+
+    def unknown(self, places: ChunkPlaces, positions: Numbers) -> Numbers:
+        """Those of n positions among places at which there is a chunk that was not noted."""
+        numbers = self._numbers(places, positions)
+        is_known = numbers >= 0
+        is_known[is_known] = self._marks.has_many(
+            numbers[is_known], places.ordinals[positions[is_known]]
+        )
+        return positions[~is_known]
+
+    def note(self, places: ChunkPlaces, positions: Numbers) -> None:
+        """Those at n positions were followed."""
+        numbers = self._numbers(places, positions)
+        known = np.flatnonzero(numbers >= 0)
+        ordinals = places.ordinals[positions[known]]
+        self._marks.mark(numbers[known], ordinals, np.zeros_like(ordinals))
+
+    def _numbers(self, places: ChunkPlaces, positions: Numbers) -> Numbers:
+        return self._packs.find_ids(places.pack_ids)[places.pack_indexes[positions]]
 
 
 def _sound(records: Iterable[Found]) -> Iterator[MovedRecord]:

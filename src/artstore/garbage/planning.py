@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from artstore import clock, limits
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.format import collection_prefix
-from artstore.catalog.upkeeplog import UpkeepLog
+from artstore.catalog.upkeeplog import CONDEMNED_PREFIX, UpkeepLog
+from artstore.digest import digest_of
 from artstore.garbage.deciding import Decision, condemned_gone_packs, decide
-from artstore.garbage.indexrenewal import renew_index
-from artstore.garbage.listing import CONDEMNED_PREFIX
+from artstore.garbage.indexrenewal import IndexSurvey, renew_index
 from artstore.garbage.ownplans import OwnPlans
 from artstore.garbage.records import GarbagePlan
 from artstore.garbage.repacking import Repacked, repack
@@ -29,10 +29,12 @@ from artstore.garbage.storetime import store_now
 from artstore.garbage.survey import Survey, take_survey
 from artstore.packs.locator import PUSH_ID_BYTES, pack_key
 from artstore.packs.moved import MovedRecord, moved_name
-from artstore.packs.openindex import open_index
 from artstore.packs.reader import PackReader
 from artstore.storage.protocol import KeyInfo, Storage
 from artstore.transfer.progress import OnProgress, Progress, ProgressMeter
+
+if TYPE_CHECKING:
+    from artstore.catalog.runs.index import RunIndex
 
 __all__ = ["GarbageWork", "make_plan", "preview_plan", "write_lines"]
 
@@ -51,6 +53,7 @@ class GarbageWork:
         author: `user@host`, written into entries.
         sweep_temporary: removes unfinished writes of some age, where the storage has any.
         own_plans: which plans are of this machine.
+        runs: what this machine knows of runs; None to leave them alone.
     """
 
     storage: Storage
@@ -61,6 +64,7 @@ class GarbageWork:
     on_progress: OnProgress | None = None
     sweep_temporary: Callable[[float], int] | None = None
     own_plans: OwnPlans | None = None
+    runs: RunIndex | None = None
 
     @property
     def upkeep(self) -> UpkeepLog:
@@ -108,9 +112,10 @@ def make_plan(
         return decision.to_plan(reason="too-little")
     if work.upkeep.refresh().head_n != head_n:
         return None
-    moved = _repack(work, decision, int(now_seconds))
+    look = IndexSurvey(work.storage)
+    moved = _repack(work, decision, look, int(now_seconds))
     decision = _without_left(decision, moved)
-    replaced = _renew_index(work, decision, moved)
+    replaced = _renew_index(work, decision, look, moved)
     decision = replace(decision, others=(*decision.others, *replaced))
     body = _body(work, decision)
     if not work.upkeep.append_at(head_n + 1, ("plan", {"k": head_n + 1, **body}), work.author):
@@ -141,12 +146,15 @@ def _survey(
     )
 
 
-def _repack(work: GarbageWork, decision: Decision, store_seconds: int) -> Repacked:
+def _repack(
+    work: GarbageWork, decision: Decision, look: IndexSurvey, store_seconds: int
+) -> Repacked:
     listing, survey = decision.survey.listing, decision.survey
     packs = [listing.packs.id_of(number) for number in decision.repacked.tolist()]
     if packs:
         work.tell("repack")
-    projects = _projects(work.storage) if packs else {}
+        look.refresh()
+    projects = look.projects()
     leading = _records_by_target(survey) if packs else {}
     repack_id = clock.random_bytes(PUSH_ID_BYTES)
     meter = ProgressMeter("repack", work.on_progress, total_files=len(packs))
@@ -183,24 +191,18 @@ def _without_left(decision: Decision, moved: Repacked) -> Decision:
     return replace(decision, dead=dead, repacked=np.sort(done), moved_bytes=moved.live_bytes)
 
 
-def _renew_index(work: GarbageWork, decision: Decision, moved: Repacked) -> list[KeyInfo]:
+def _renew_index(
+    work: GarbageWork, decision: Decision, look: IndexSurvey, moved: Repacked
+) -> list[KeyInfo]:
     """Index segments that name what goes are written anew; those that go for it."""
     packs = decision.survey.listing.packs
     numbers = (*decision.dead["packs"].tolist(), *decision.repacked.tolist())
     going = {packs.id_of(number) for number in numbers}.union(decision.survey.moved.gone_packs())
     if not going:
         return []
-    renewed = renew_index(work.storage, work.packs, going.__contains__, moved.new_packs)
+    renewed = renew_index(work.storage, work.packs, going.__contains__, moved.new_packs, look)
     # Whatever a segment replaces is not looked at any more: garbage at once.
     return [info for info in decision.survey.listing.index if info.key in renewed.replaced]
-
-
-def _projects(storage: Storage) -> dict[bytes, str]:
-    """Whose packs there are, as far as the index tells."""
-    found: dict[bytes, str] = {}
-    for segment in open_index(storage, project=None).segments:
-        found |= dict.fromkeys(segment.packs, segment.project)
-    return found
 
 
 def _records_by_target(survey: Survey) -> dict[bytes, list[MovedRecord]]:
@@ -223,24 +225,33 @@ def _body(work: GarbageWork, decision: Decision) -> dict[str, Any]:
         f"{head.n} {head.digest.hex()} {collection_prefix(head.project, head.name)}"
         for head in decision.survey.roots.heads
     )
-    fields: dict[str, Any] = {
+    listed = {}
+    if len(keys) > _INLINE_KEYS_COUNT:
+        listed, keys = write_lines(work.storage, keys), []
+    known = write_lines(work.storage, heads)
+    return {
         "condemned": keys,
-        "condemned_in": [],
-        "heads_in": write_lines(work.storage, heads),
+        "condemned_in": list(listed),
+        "heads_in": list(known),
+        "list_digests": [*listed.values(), *known.values()],
         "grace_seconds": int(work.settings.grace_seconds),
     }
-    if len(keys) > _INLINE_KEYS_COUNT:
-        fields |= {"condemned": [], "condemned_in": write_lines(work.storage, keys)}
-    return fields
 
 
-def write_lines(storage: Storage, lines: Iterable[str]) -> list[str]:
-    """Store lines of text in values that an entry may name; their keys, at least one."""
-    keys: list[str] = []
+def write_lines(storage: Storage, lines: Iterable[str]) -> dict[str, str]:
+    """
+    Store lines of text in values that an entry may name.
+
+    Returns:
+        digests in hex by key, at least one.
+    """
+    digests: dict[str, str] = {}
 
     def store(part: list[str]) -> None:
-        keys.append(f"{CONDEMNED_PREFIX}{clock.random_bytes(8).hex()}")
-        storage.create(keys[-1], "".join(part).encode("ascii"))
+        key = f"{CONDEMNED_PREFIX}{clock.random_bytes(8).hex()}"
+        data = "".join(part).encode("ascii")
+        storage.create(key, data)
+        digests[key] = digest_of(data).hex()
 
     part: list[str] = []
     size_bytes = 0
@@ -250,6 +261,6 @@ def write_lines(storage: Storage, lines: Iterable[str]) -> list[str]:
         if size_bytes > _VALUE_BYTES:
             store(part)
             part, size_bytes = [], 0
-    if part or not keys:
+    if part or not digests:
         store(part)
-    return keys
+    return digests

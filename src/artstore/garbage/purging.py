@@ -77,6 +77,20 @@ class PurgeReport:
         plan = self.garbage.plan
         return None if plan is None else plan.sweep_after
 
+    @property
+    def is_swept(self) -> bool:
+        """Whether the plan that has its bytes was carried out, and not only one before it."""
+        plan, swept = self.garbage.plan, self.garbage.swept
+        return plan is not None and swept is not None and swept.plan == plan.number
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing is left of what only it needed."""
+        plan, swept = self.garbage.plan, self.garbage.swept
+        if not self.is_swept or plan is None or swept is None:
+            return False
+        return not (swept.reason or swept.spared_keys or plan.kept)
+
     def to_json(self) -> dict[str, Any]:
         """As `art rm --purge --json` prints it (docs/reference/json.md)."""
         return {
@@ -85,6 +99,7 @@ class PurgeReport:
             "left_digests": list(self.left_digests),
             "cached_files": self.cached_files,
             "gone_after": self.gone_after,
+            "is_gone": self.is_gone,
             "garbage": self.garbage.to_json(),
         }
 

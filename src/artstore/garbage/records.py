@@ -12,6 +12,7 @@ __all__ = [
     "GarbagePlan",
     "GarbageReport",
     "KindGarbage",
+    "RunGarbage",
     "SweepReport",
 ]
 
@@ -99,6 +100,12 @@ class SweepReport:
         plan: its number, `planned_by` and `planned` who made it and when.
         deleted_keys: values that were deleted, or were gone already.
         spared_keys: values that somebody came to reference since the plan: they stay.
+        reason: why the plan was not carried out to its end. Given up without a delete:
+            `list-lost`, a list that it names is lost; `other-history`, it was made from other
+            logs than are here, so a copy was put back; `given-up`, somebody said so. `held`: it
+            stays open, since another machine may still delete what can be restored here.
+            Empty if it was.
+        held_until: then, until when that can be restored, by the store's clock.
     """
 
     plan: int
@@ -106,6 +113,36 @@ class SweepReport:
     planned_by: str
     deleted_keys: int
     spared_keys: int
+    reason: str = ""
+    held_until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunGarbage:
+    """
+    What went, or would go, of runs.
+
+    Attributes:
+        deleted_runs: so many deleted runs lost their history and media.
+        segments: so many segments of other runs, each of which was written anew.
+        objects, size_bytes: of all of these together.
+        kept: runs and projects that could not be looked at, and why.
+    """
+
+    deleted_runs: int = 0
+    segments: int = 0
+    objects: int = 0
+    size_bytes: int = 0
+    kept: tuple[tuple[str, str], ...] = ()
+
+    def __add__(self, other: RunGarbage) -> RunGarbage:
+        return RunGarbage(
+            self.deleted_runs + other.deleted_runs,
+            self.segments + other.segments,
+            self.objects + other.objects,
+            self.size_bytes + other.size_bytes,
+            self.kept + other.kept,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +154,7 @@ class GarbageReport:
         waiting: the number of an open plan whose deletes may not begin yet.
         waits_until: when they may, by the store's clock.
         temporary_bytes: of unfinished writes on a local disk that were removed.
+        runs: what went of runs; None if they were not looked at.
     """
 
     swept: SweepReport | None = None
@@ -124,6 +162,7 @@ class GarbageReport:
     waiting: int | None = None
     waits_until: str | None = None
     temporary_bytes: int = 0
+    runs: RunGarbage | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As `art gc --json` prints it (docs/reference/json.md)."""

@@ -44,6 +44,8 @@ class RootVersion:
     Attributes:
         is_purged: to be gone for good: then it is no root, and every pack of its is repacked.
         entry_count: by its log; 0 where that is not told.
+        deleted_n, deleted_seconds: the number of its tombstone in the log, and when that was
+            written, by the clock of the storage; -1 and 0.0 where that is not told.
     """
 
     project: str
@@ -53,6 +55,8 @@ class RootVersion:
     is_purged: bool = False
     is_deleted: bool = False
     entry_count: int = 0
+    deleted_n: int = -1
+    deleted_seconds: float = 0.0
 
     @property
     def label(self) -> str:
@@ -137,7 +141,8 @@ def find_roots(
             ):
                 dropped.append(one)
             else:
-                restorable.append(one)
+                told = replace(one, deleted_n=deleted.n, deleted_seconds=times[deleted.n])
+                restorable.append(told)
     return Roots(tuple(heads), tuple(live), tuple(restorable), tuple(dropped))
 
 

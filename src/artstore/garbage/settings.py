@@ -62,6 +62,11 @@ class GarbageSettings:
             )
         if self.restore_window_seconds < 0:
             raise InvalidInputError("a restore window is not negative", code="value-invalid")
+        if self.bytes_per_second is not None and self.bytes_per_second < 1:
+            raise InvalidInputError(
+                f"repacking moves at least one byte a second, not {self.bytes_per_second}",
+                code="value-invalid",
+            )
         if not 0 < self.repack_above <= 1:
             raise InvalidInputError(
                 f"a pack is repacked above a part of 0 to 1, not {self.repack_above:g}",

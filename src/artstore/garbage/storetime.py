@@ -10,9 +10,12 @@ from __future__ import annotations
 from typing import Final
 
 from artstore import clock
+from artstore.catalog.format import entry_key
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX, Plan
+from artstore.garbage.settings import grace_floor_seconds
 from artstore.storage.protocol import Storage
 
-__all__ = ["CLOCK_PREFIX", "store_now"]
+__all__ = ["CLOCK_PREFIX", "ripe_time", "store_now"]
 
 CLOCK_PREFIX: Final = "upkeep/clock/"
 """Values of no bytes, written to learn their time; garbage at once."""
@@ -28,3 +31,17 @@ def store_now(storage: Storage) -> float:
     key = f"{CLOCK_PREFIX}{clock.random_bytes(8).hex()}"
     storage.create(key, b"")
     return storage.stat(key).modified_seconds
+
+
+def ripe_time(storage: Storage, plan: Plan, grace_seconds: float) -> float:
+    """
+    When the deletes of a plan may begin.
+
+    Args:
+        grace_seconds: of who carries it out; the plan's own counts if it is shorter.
+    Cost: one stat.
+    """
+    made = storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds
+    if plan.grace_seconds is not None:
+        grace_seconds = max(min(grace_seconds, plan.grace_seconds), grace_floor_seconds())
+    return made + grace_seconds

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Survey:
         live_bytes, restorable_bytes: stored bytes that live versions reference; that only
             restorable ones do.
         dead_bytes: by (project, collection): what only its dropped versions referenced.
+        left: the dropped versions of which something is there still.
     """
 
     now_seconds: float
@@ -47,6 +49,7 @@ class Survey:
     live_bytes: int
     restorable_bytes: int
     dead_bytes: dict[tuple[str, str], int] = field(default_factory=dict)
+    left: tuple[RootVersion, ...] = ()
 
     def unmarked(self, table: ContentTable) -> Numbers:
         """The values of a kind that nothing references."""
@@ -126,7 +129,8 @@ def take_survey(
     moved = MovedMap(
         storage,
         (info.key for info in listing.moved),
-        lambda pack: listing.packs.find(pack) is not None,
+        # Asked for every chunk that was moved, of which a pack has many.
+        cache(lambda pack: listing.packs.find(pack) is not None),
     )
     marker = Marker(storage, packs, listing, moved=moved)
     live_bytes = _marked_bytes(marker, roots.live)
@@ -156,6 +160,7 @@ def take_survey(
         live_bytes,
         restorable_bytes,
         {collection: count for collection, count in dead_bytes.items() if count},
+        tuple(left),
     )
 
 

@@ -10,9 +10,8 @@ that slept through the end of its plan deletes nothing more
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from artstore import clock
@@ -24,17 +23,18 @@ from artstore.catalog.format import (
     VoidEntry,
     collection_prefix,
     decode_entry,
-    entry_key,
 )
 from artstore.catalog.log import digest_at, entries_after
 from artstore.catalog.requests import FenceRequest
 from artstore.catalog.state import CollectionState
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX, Plan
 from artstore.errors import DamagedDataError
+from artstore.garbage.ending import end_lost, end_plan, lost_list, report_of
 from artstore.garbage.listing import is_deletable
 from artstore.garbage.planning import GarbageWork, write_lines
 from artstore.garbage.records import SweepReport
 from artstore.garbage.roots import (
+    Roots,
     RootVersion,
     all_logs,
     check_sound,
@@ -42,9 +42,9 @@ from artstore.garbage.roots import (
     no_log,
     over_logs,
 )
-from artstore.garbage.settings import grace_floor_seconds
 from artstore.garbage.sparing import Condemned, spared_keys
-from artstore.garbage.storetime import store_now
+from artstore.garbage.storetime import ripe_time, store_now
+from artstore.storage.bounded import is_stored
 
 __all__ = ["ripe_at", "sweep"]
 
@@ -55,11 +55,7 @@ _HEAD: Final = re.compile(r"([0-9]{1,12}) ([0-9a-f]{64}) (.+)")
 
 def ripe_at(work: GarbageWork, plan: Plan) -> float:
     """When the deletes of a plan may begin, by the store's clock. Cost: one stat."""
-    made = work.storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds
-    grace = work.settings.grace_seconds
-    if plan.grace_seconds is not None:
-        grace = max(min(grace, plan.grace_seconds), grace_floor_seconds())
-    return made + grace
+    return ripe_time(work.storage, plan, work.settings.grace_seconds)
 
 
 def sweep(work: GarbageWork, k: int) -> SweepReport | None:
@@ -67,7 +63,7 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
     Carry out plan k, which must be ripe.
 
     Returns:
-        None if somebody else ended it meanwhile.
+        None if somebody else ended it meanwhile. A report that says `held` if it stays open.
     Raises:
         DamagedDataError, UnsupportedFormatError, StateError, StorageError: something cannot
             be read: nothing is deleted then, unless the record of the sweep stands already.
@@ -76,50 +72,101 @@ def sweep(work: GarbageWork, k: int) -> SweepReport | None:
     """
     upkeep = work.upkeep
     plan = upkeep.refresh().plans[k]
+    lost = lost_list(upkeep, k)
+    if lost is not None:
+        return end_lost(work, plan, lost)
     work.tell("fence")
     heads = _heads(work, plan)
     since = None if heads is None else _fence(work, plan, heads)
     if since is None:
         # What the plan was made from is not what is here: a restored copy. It ends undone.
-        return _end(work, plan, deleted=0, spared=0)
+        return end_plan(work, plan, reason="other-history")
     condemned = frozenset(filter(is_deletable, upkeep.condemned(k)))
     work.tell("look")
-    needed = _look(work, plan, condemned, since)
+    roots = _unproven_roots(work, plan)
+    needed = _needed(work, condemned, since, roots)
     if not _record(work, plan, needed):
         return None
-    record = upkeep.refresh().sweeps[k]
+    recorded = upkeep.spared(upkeep.refresh().sweeps[k])
     # Whatever a record says, what is seen to be needed stays.
-    spared = condemned & (needed | upkeep.keys_in(record.spared, record.spared_in))
+    spared = condemned & (needed | recorded)
     work.tell("delete")
     deleted = _delete(work, condemned - spared)
-    return _end(work, plan, deleted=deleted, spared=len(spared))
+    if roots is not None and spared - recorded:
+        until = _held_until(work, condemned, since, roots, spared - recorded)
+        if until is not None:
+            told = report_of(work, plan, deleted=deleted, spared=len(spared), reason="held")
+            return replace(told, held_until=clock.format_time(until))
+    return end_plan(work, plan, deleted=deleted, spared=len(spared))
 
 
-def _look(
-    work: GarbageWork, plan: Plan, condemned: frozenset[str], since: _Since
-) -> frozenset[str]:
+def _unproven_roots(work: GarbageWork, plan: Plan) -> Roots | None:
     """
-    What of a plan must stay.
+    All versions, for a plan that this machine did not make.
 
-    Of a plan that this machine made only what came since it is looked at. One of another
-    machine is proven as if somebody had made it up who may write and must not delete: all
-    versions are read, and chunks that it says were moved are compared with their digests.
+    Of a plan of its own only what came since it is looked at. One of another machine is
+    proven as if somebody had made it up who may write and must not delete: all versions are
+    read, and chunks that it says were moved are compared with their digests.
     """
     digest = digest_at(work.storage, UPKEEP_PREFIX, plan.k)
-    is_own = work.own_plans is not None and work.own_plans.has(digest)
-    versions = list(since.touched)
-    if not is_own:
-        roots = find_roots(
-            work.storage,
-            work.catalog,
-            now_seconds=store_now(work.storage),
-            restore_window_seconds=work.settings.restore_window_seconds,
-            upkeep_head_n=work.upkeep.refresh().head_n,
-            honours_purges=work.settings.honours_purges,
-        )
+    if work.own_plans is not None and work.own_plans.has(digest):
+        return None
+    return find_roots(
+        work.storage,
+        work.catalog,
+        now_seconds=store_now(work.storage),
+        restore_window_seconds=work.settings.restore_window_seconds,
+        upkeep_head_n=work.upkeep.refresh().head_n,
+        honours_purges=work.settings.honours_purges,
+    )
+
+
+def _needed(
+    work: GarbageWork, condemned: frozenset[str], since: _Since, roots: Roots | None
+) -> frozenset[str]:
+    """What of a plan must stay."""
+    versions = since.touched
+    if roots is not None:
         versions += (*roots.live, *roots.restorable)
     dead = Condemned(condemned, condemned & since.purged_roots)
-    return spared_keys(work.storage, work.packs, dead, versions, is_proven=is_own)
+    return spared_keys(work.storage, work.packs, dead, versions, is_proven=roots is None)
+
+
+def _held_until(
+    work: GarbageWork,
+    condemned: frozenset[str],
+    since: _Since,
+    roots: Roots,
+    kept: frozenset[str],
+) -> float | None:
+    """
+    Until when a plan stays open, because the record of its sweep gives up what is kept here.
+
+    Who wrote that record may have a shorter restore window, and sleep between two deletes. Were
+    the plan done, a version that was deleted before the fence could be restored, and would lose
+    its content when the other one wakes up. What anything else needs no honest machine
+    deletes: there the record is false, and nobody goes by it.
+    """
+
+    def is_given_up(one: RootVersion) -> bool:
+        return one.deleted_n < since.fences.get((one.project, one.name), -1)
+
+    given_up = {one.label: one for one in roots.restorable if is_given_up(one)}
+    if not given_up:
+        return None
+    others = [
+        one for one in (*since.touched, *roots.live, *roots.restorable) if one.label not in given_up
+    ]
+
+    def needed(versions: Iterable[RootVersion]) -> frozenset[str]:
+        dead = Condemned(condemned)
+        return spared_keys(work.storage, work.packs, dead, versions, is_proven=False)
+
+    at_risk = kept & needed(given_up.values()) - needed(others)
+    if not any(is_stored(work.storage, key) for key in sorted(at_risk)):
+        return None
+    last = max(one.deleted_seconds for one in given_up.values())
+    return last + work.settings.restore_window_seconds
 
 
 # --- Fences -----------------------------------------------------------------------------
@@ -139,10 +186,12 @@ class _Since:
     Attributes:
         touched: versions that an entry made, restored or described, live by now or not.
         purged_roots: of all versions that are to be gone for good.
+        fences: by project and collection, the number of the plan's fence.
     """
 
     touched: tuple[RootVersion, ...] = ()
     purged_roots: frozenset[str] = frozenset()
+    fences: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 def _heads(work: GarbageWork, plan: Plan) -> dict[str, _Head] | None:
@@ -150,7 +199,7 @@ def _heads(work: GarbageWork, plan: Plan) -> dict[str, _Head] | None:
     if plan.heads_in is None:
         return None
     heads = {}
-    for line in chain.from_iterable(map(work.upkeep.lines_of, plan.heads_in)):
+    for line in work.upkeep.heads(plan):
         match = _HEAD.fullmatch(line)
         if match is None:
             return None
@@ -182,6 +231,7 @@ def _fence(work: GarbageWork, plan: Plan, heads: dict[str, _Head]) -> _Since | N
     return _Since(
         tuple(version for one in found for version in one.touched),
         frozenset().union(*(one.purged_roots for one in found)),
+        {log: n for one in found for log, n in one.fences.items()},
     )
 
 
@@ -212,11 +262,13 @@ def _fence_one(
         for version in state.versions.values()
         if version.deleted and version.deleted.is_purged
     )
+    fence = min(one.n for one in state.fences if one.plan == plan.k and one.n > known_n)
+    fences = {(state.project, state.name): fence}
     if state.head_n == known_n + 1:
-        return _Since(purged_roots=purged)
+        return _Since(purged_roots=purged, fences=fences)
     entries = entries_after(work.storage, prefix, known_n)
     honours = work.settings.honours_purges
-    return _Since(tuple(_touched(state, entries, honours_purges=honours)), purged)
+    return _Since(tuple(_touched(state, entries, honours_purges=honours)), purged, fences)
 
 
 def _is_same(work: GarbageWork, state: CollectionState, head: _Head, prefix: str) -> bool:
@@ -255,7 +307,7 @@ def _touched(
         yield RootVersion(state.project, state.name, number, tuple(roots))
 
 
-# --- Record, deletes, end ---------------------------------------------------------------
+# --- Record and deletes ---------------------------------------------------------------
 
 
 def _record(work: GarbageWork, plan: Plan, needed: frozenset[str]) -> bool:
@@ -267,7 +319,12 @@ def _record(work: GarbageWork, plan: Plan, needed: frozenset[str]) -> bool:
         fields: dict[str, object] = {"plan": plan.k, "spared": spared}
         if len(spared) > _INLINE_KEYS_COUNT:
             listed = write_lines(work.storage, spared)
-            fields = {"plan": plan.k, "spared": [], "spared_in": listed}
+            fields = {
+                "plan": plan.k,
+                "spared": [],
+                "spared_in": list(listed),
+                "list_digests": list(listed.values()),
+            }
         while plan.k not in state.sweeps and plan.k not in state.done:
             upkeep.append_at(state.head_n + 1, ("sweep", fields), work.author)
             state = upkeep.refresh()
@@ -284,12 +341,3 @@ def _delete(work: GarbageWork, keys: frozenset[str]) -> int:
         for start in range(0, len(part), _DELETED_AT_ONCE):
             work.storage.delete(part[start : start + _DELETED_AT_ONCE])
     return len(ordered)
-
-
-def _end(work: GarbageWork, plan: Plan, *, deleted: int, spared: int) -> SweepReport | None:
-    state = work.upkeep.refresh()
-    while plan.k not in state.done:
-        work.upkeep.append_at(state.head_n + 1, ("done", {"plan": plan.k}), work.author)
-        state = work.upkeep.refresh()
-    made = clock.format_time(work.storage.stat(entry_key(UPKEEP_PREFIX, plan.k)).modified_seconds)
-    return SweepReport(plan.k, made, plan.by, deleted, spared)

@@ -1,5 +1,6 @@
 """
-The names of the package `wandb`, answered by artstore: for `art run exec --as-wandb`.
+The names of the package `wandb`, answered by artstore: all of them for `art run exec --as-wandb`,
+and for scripts that import artstore in place of wandb those that are no names of ours.
 
 `as_wandb/wandb` asks here for each of its attributes. Submodules that libraries import are
 made here too, since several of W&B's have names that no module of ours may have.
@@ -18,7 +19,7 @@ from typing import Any, Final
 import artstore
 from artstore.errors import ArtstoreError, InvalidInputError
 
-__all__ = ["VERSION", "attribute", "names", "set_up"]
+__all__ = ["VERSION", "attribute", "name_in_package", "names", "set_up"]
 
 VERSION: Final = "0.31.0"
 """The release of W&B whose names these are; libraries ask for one that is new enough."""
@@ -81,10 +82,13 @@ _VARIABLES: Final = {
 }
 """What W&B takes from the environment where `init` is not told."""
 _MODES: Final = {"dryrun": "offline", "run": "online"}
+_NO_SWEEPS: Final = (
+    "sweeps are not part of artstore; begin a run for each trial, with group= for all of them"
+)
 _INSTEAD: Final = {
-    "sweep": "sweeps are not part of artstore",
-    "agent": "sweeps are not part of artstore",
-    "controller": "sweeps are not part of artstore",
+    "sweep": _NO_SWEEPS,
+    "agent": _NO_SWEEPS,
+    "controller": _NO_SWEEPS,
     "Graph": "log a table or a picture instead",
     "launch": "launch is not part of artstore",
 }
@@ -98,6 +102,7 @@ _ERRORS: Final = (
     "WaitTimeoutError",
 )
 _told: set[str] = set()
+_in_package: dict[str, ModuleType] = {}
 
 
 class RunDisabled:
@@ -116,13 +121,6 @@ class Artifact(artstore.Artifact):
         **given: Any,
     ) -> None:
         super().__init__(name, type, description, _with_text_names(metadata), **given)
-
-
-class Settings:
-    """Settings by W&B's names, which `init` understands as far as they mean something."""
-
-    def __init__(self, **values: Any) -> None:
-        self.__dict__.update(values)
 
 
 class _Module(ModuleType):
@@ -149,11 +147,41 @@ def attribute(name: str) -> Any:
     """
     if name in _OURS:
         return getattr(artstore, name)
+    return _made(name, "wandb", "artstore, which answers for wandb here, does not offer it")
+
+
+def name_in_package(name: str) -> Any:
+    """
+    What `artstore.<name>` is for a script that says `import artstore as wandb`.
+
+    Raises:
+        AttributeError: it is not offered; the message says what is to be used instead.
+    """
+    if name == "wandb_sdk":
+        name = "sdk"
+    modules = _submodules()
+    if name not in modules:
+        return _made(name, "artstore", "it is not offered")
+    for full, make in modules.items():
+        if full == name or full.startswith(f"{name}."):
+            _put(_in_package, full, _Module(f"artstore.{full}", make))
+    return _in_package[name]
+
+
+def _made(name: str, package: str, otherwise: str) -> Any:
     made = _own().get(name)
     if made is None:
-        instead = _INSTEAD.get(name, "artstore, which answers for wandb here, does not offer it")
-        raise AttributeError(f"module 'wandb' has no attribute {name!r}: {instead}")
+        instead = _INSTEAD.get(name, otherwise)
+        raise AttributeError(f"module {package!r} has no attribute {name!r}: {instead}")
     return made
+
+
+def _put(modules: dict[str, ModuleType], name: str, module: ModuleType) -> None:
+    """Keep a module under its name, and make it an attribute of the one that it is in."""
+    modules[name] = module
+    parent, _, last = name.rpartition(".")
+    if parent in modules:
+        setattr(modules[parent], last, module)
 
 
 def names() -> list[str]:
@@ -167,14 +195,7 @@ def set_up(package: str) -> None:
 
     for name, make in _submodules().items():
         full = f"{package}.{name}"
-        module = _Module(full, make)
-        sys.modules[full] = module
-        parent, _, last = full.rpartition(".")
-        # The package itself is still being imported: it finds them as it finds all else.
-        if parent != package:
-            setattr(sys.modules[parent], last, module)
-        else:
-            setattr(sys.modules[package], last, module)
+        _put(sys.modules, full, _Module(full, make))
     _adapt_run()
     if not is_silent():
         _write("art: `import wandb` is artstore here: runs go to its store, and nothing to W&B")
@@ -197,16 +218,25 @@ def init(*given: Any, **named: Any) -> Any:
     values["mode"] = _MODES.get(values.get("mode") or "", values.get("mode"))
     above = joined_session()
     if above is not None:
-        values.pop("project", None)
-    settings = values.get("settings")
-    if isinstance(settings, Settings):
-        values["settings"] = dict(vars(settings))
+        _tell_project(values.pop("project", None), above.meta.project)
     known = set(artstore.init.__code__.co_varnames[: artstore.init.__code__.co_argcount])
     for name in sorted(set(values) - known):
         if values.pop(name) is None or name in _MEANINGLESS:
             continue
         termwarn(f"wandb.init({name}=...) means nothing here", repeat=False)
     return artstore.init(**values)
+
+
+def _tell_project(wanted: str | None, project: str) -> None:
+    """A script that names its project elsewhere too will look for things there."""
+    from artstore.tracking.runsettings import is_silent
+
+    if wanted not in (None, project) and not is_silent():
+        termlog(
+            f"the run is in project {project}, not in {wanted!r} as wandb.init says:"
+            " give --project to 'art run exec' for that",
+            repeat=False,
+        )
 
 
 def termlog(string: str = "", *_: Any, repeat: Any = True, prefix: Any = True, **__: Any) -> None:
@@ -247,7 +277,7 @@ def _own() -> Mapping[str, Any]:
     return {
         "Artifact": Artifact,
         "init": init,
-        "Settings": Settings,
+        "Settings": artstore.Settings,
         "termlog": termlog,
         "termwarn": termwarn,
         "termerror": termerror,
@@ -313,7 +343,7 @@ def _submodules() -> dict[str, Callable[[str], Any]]:
         "sdk.data_types": attribute,
         "sdk.artifacts": attribute,
         "sdk.artifacts.artifact": attribute,
-        "sdk.wandb_settings": _chosen({"Settings": Settings}, "sdk.wandb_settings"),
+        "sdk.wandb_settings": _chosen({"Settings": artstore.Settings}, "sdk.wandb_settings"),
         "wandb_run": run,
         "data_types": attribute,
         "util": utility,

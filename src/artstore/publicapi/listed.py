@@ -57,6 +57,11 @@ class Listed(Sequence[T], Generic[T]):
             if found is not None:
                 yield found
 
+    @property
+    def length(self) -> int:
+        """How many there are."""
+        return len(self)
+
     def _all(self) -> list[Any]:
         if self._found is None:
             self._found = list(self._find())

@@ -4,6 +4,7 @@ A run of a store as W&B's public API has it: what `Api.run` and `Artifact.logged
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
@@ -14,6 +15,7 @@ from artstore.errors import InvalidInputError, NotFoundError
 from artstore.publicapi.listed import Listed
 from artstore.publicapi.runfiles import RunFile
 from artstore.publicapi.unoffered import Unoffered
+from artstore.runs.names import fact_of
 from artstore.runs.storedrun import StoredRun
 from artstore.versions.runrecords import logged_record, used_record
 
@@ -24,15 +26,38 @@ if TYPE_CHECKING:
 __all__ = ["PublicRun", "Summary"]
 
 _OWN_COLUMNS: Final = ("_step", "_timestamp", "_runtime")
-_STREAMS: Final = ("default", "system")
+_STREAMS: Final = ("default", "system", "events")
 
 
 class Summary(dict[str, Any]):
-    """The summary of a run: `update` writes what it is given, and what was set before."""
+    """
+    The summary of a run: `update` writes what it is given, and what was set before.
 
-    def __init__(self, values: Mapping[str, Any], write: Callable[[], object]) -> None:
+    Args:
+        derived: gives `_step`, `_runtime` and `_timestamp`, which can be asked for and are not
+            listed.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        write: Callable[[], object],
+        derived: Callable[[str], Any] = lambda _: None,
+    ) -> None:
         super().__init__(values)
         self._write = write
+        self._derived = derived
+
+    def __missing__(self, key: str) -> Any:
+        found = self._derived(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    @property
+    def _json_dict(self) -> dict[str, Any]:
+        # Documented at W&B for exports: what there is, as a plain dict.
+        return dict(self)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -42,7 +67,10 @@ class Summary(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of a key, also of one within others: `loss.min`."""
-        return _nested(self, key, default)
+        found = _nested(self, key, None)
+        if found is None and key not in self:
+            found = self._derived(key)
+        return default if found is None and key not in self else found
 
     def update(self, *values: Any, **named: Any) -> None:
         """Set values, and write all that was set into the run."""
@@ -62,7 +90,6 @@ class PublicRun(Unoffered, StoredRun):
         "download_history_exports": "use history_table, which gives Arrow",
         "beta_scan_history": "use scan_history",
         "console_logs": "use console",
-        "sweep": "sweeps are not part of a store",
         "stop": "only the process of a run can end it",
         "to_html": "art serve shows it",
     }
@@ -93,6 +120,7 @@ class PublicRun(Unoffered, StoredRun):
         self._set["name"] = text
 
     display_name = name
+    displayName = name  # noqa: N815 - W&B's
 
     @property
     def notes(self) -> str | None:
@@ -103,6 +131,8 @@ class PublicRun(Unoffered, StoredRun):
     @notes.setter
     def notes(self, text: str | None) -> None:
         self._set["notes"] = text
+
+    description = notes
 
     @property
     def group(self) -> str | None:
@@ -119,6 +149,8 @@ class PublicRun(Unoffered, StoredRun):
         """`train`, `eval`."""
         text: str | None = self._text("job_type")
         return text
+
+    jobType = job_type  # noqa: N815 - W&B's
 
     @property
     def tags(self) -> list[str]:
@@ -145,11 +177,29 @@ class PublicRun(Unoffered, StoredRun):
     def summary(self) -> Summary:
         """One value for each metric; may be changed in place."""
         if "summary" not in self._set:
-            self._set["summary"] = Summary(super().summary, self.update)
+            self._set["summary"] = Summary(super().summary, self.update, self._derived)
         values: Summary = self._set["summary"]
         return values
 
     summary_metrics = summary
+
+    def _derived(self, key: str) -> Any:
+        """What W&B keeps in a summary beside the metrics."""
+        if key == "_step":
+            return self.lastHistoryStep if self.lastHistoryStep >= 0 else None
+        if key == "_runtime":
+            return fact_of(self.whole, "duration")
+        return seconds_of(self.heartbeat_at) or None if key == "_timestamp" else None
+
+    @property
+    def json_config(self) -> str:
+        """`config` as JSON, each value within `{"value": ...}` as W&B has it."""
+        return json.dumps({name: {"value": value} for name, value in self.config.items()})
+
+    @property
+    def sweep(self) -> None:
+        """None: sweeps are not part of a store."""
+        return
 
     @property
     def entity(self) -> str:
@@ -176,10 +226,14 @@ class PublicRun(Unoffered, StoredRun):
         """UTC, `2026-01-31T12:00:00Z`."""
         return self.facts["created"] or ""
 
+    createdAt = created_at  # noqa: N815 - W&B's
+
     @property
     def heartbeat_at(self) -> str:
         """When its log last told something."""
         return self.facts["updated"] or ""
+
+    heartbeatAt = heartbeat_at  # noqa: N815 - W&B's
 
     @property
     def user(self) -> str | None:
@@ -188,6 +242,19 @@ class PublicRun(Unoffered, StoredRun):
         return sessions[0].get("user") if sessions else None
 
     username = user
+
+    @property
+    def host(self) -> str | None:
+        """The machine that it ran on."""
+        text: str | None = fact_of(self.whole, "host")
+        return text
+
+    @property
+    def commit(self) -> str | None:
+        """The commit of its program, if that lay in a git repository."""
+        git = self.whole["environment"].get("git") or {}
+        text: str | None = git.get("commit")
+        return text
 
     @property
     def lastHistoryStep(self) -> int:  # noqa: N802 - W&B's
@@ -237,7 +304,7 @@ class PublicRun(Unoffered, StoredRun):
             keys: only rows that have all of these, and only these columns.
             x_axis: the column that is always there.
             pandas: a DataFrame; a list of dicts if False.
-            stream: `system` for the samples of the machine.
+            stream: `system`, or `events`, for the samples of the machine.
         Raises:
             InvalidInputError: `value-invalid`.
             StateError: `library-missing`, of pandas.
@@ -289,7 +356,7 @@ class PublicRun(Unoffered, StoredRun):
     def _rows_of(
         self, stream: str, keys: Sequence[str] | None, x_axis: str
     ) -> Iterator[dict[str, Any]]:
-        if stream == "system":
+        if stream in ("system", "events"):
             from artstore.runs.history import rows_of
 
             yield from rows_of(self.system_table())

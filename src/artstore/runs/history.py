@@ -17,7 +17,15 @@ from artstore.runs.nonfinite import restored
 if TYPE_CHECKING:
     from artstore.runs.historyfile import Source
 
-__all__ = ["build", "build_system", "read_samples", "read_segments", "rows_of", "write_segment"]
+__all__ = [
+    "build",
+    "build_system",
+    "read_samples",
+    "read_segments",
+    "rows_of",
+    "segment_facts",
+    "write_segment",
+]
 
 _IMPORTED_LATE: Final = (
     "numpy",
@@ -119,6 +127,25 @@ def read_samples(sources: Iterable[Source], *, keys: Sequence[str] | None = None
     from artstore.runs import historyfile
 
     return historyfile.read_samples(sources, keys=keys)
+
+
+def segment_facts(
+    source: Source, *, has_steps: bool, is_proven: bool
+) -> tuple[int, frozenset[str]]:
+    """
+    How many rows a segment has, and the media that they name: `media/<digest>.png`.
+
+    Args:
+        has_steps: whether it is of a history; else it holds samples of a machine.
+        is_proven: whether its bytes are known to be what was written: if not, all of it is read.
+    Raises:
+        DamagedDataError: `history-damaged`.
+    Cost: reads the columns of JSON, a row group at a time.
+    """
+    forks.import_late(_IMPORTED_LATE)
+    from artstore.runs import historyfile
+
+    return historyfile.read_facts(source, has_steps=has_steps, is_proven=is_proven)
 
 
 def rows_of(table: Any) -> Iterator[dict[str, Any]]:

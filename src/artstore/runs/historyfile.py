@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from artstore import limits
+from artstore.catalog.runs.mediapaths import MEDIA_FOLDER, media_paths
 from artstore.errors import ArtstoreError, DamagedDataError, StorageError
 from artstore.runs.historycolumns import (
     JSON_FIELD,
@@ -34,6 +35,7 @@ __all__ = [
     "Source",
     "Span",
     "part_of",
+    "read_facts",
     "read_part",
     "read_samples",
     "read_schema",
@@ -140,6 +142,41 @@ def read_schema(source: Source, *, has_steps: bool) -> Any:
             schema = file.schema_arrow
         _check_schema(schema, has_steps=has_steps)
         return schema
+
+
+def read_facts(source: Source, *, has_steps: bool, is_proven: bool) -> tuple[int, frozenset[str]]:
+    """As `artstore.runs.history.segment_facts` tells."""
+    paths: set[str] = set()
+    with _told("a segment of a history"):
+        opened, size_bytes = _opened(source)
+        _check_footer(opened, size_bytes)
+        with _parquet(opened) as file:
+            schema, metadata = file.schema_arrow, file.metadata
+        _check_schema(schema, has_steps=has_steps)
+        texts = [field.name for field in schema if _is_json(field)]
+        names = texts if is_proven else schema.names
+        columns = [schema.names.index(name) for name in names]
+        groups = range(metadata.num_row_groups) if names else ()
+        with _parquet(opened, metadata=metadata, read_dictionary=texts) as file:
+            for group in groups:
+                _check_sizes(metadata, [group], columns, size_bytes)
+                table = file.read_row_groups([group], columns=names)
+                if not is_proven and has_steps and table[STEP].null_count:
+                    raise ValueError("it has rows without a step")
+                for name in texts:
+                    paths.update(_media_in(table[name], size_bytes))
+    return metadata.num_rows, frozenset(paths)
+
+
+def _media_in(column: Any, size_bytes: int) -> Iterator[str]:
+    """The media that a column of JSON names; texts that stand in many rows are read once."""
+    for chunk in column.chunks:
+        values = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk.unique()
+        if (values.nbytes or 0) > _bound(size_bytes):
+            raise ValueError("its texts are too long")
+        named = values.filter(pc.match_substring(values, MEDIA_FOLDER))
+        for text in named.to_pylist():
+            yield from media_paths(json.loads(text))
 
 
 def _read(

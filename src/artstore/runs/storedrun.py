@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from artstore import clock
 from artstore.catalog.runs.format import object_key, run_prefix
+from artstore.catalog.runs.mediapaths import media_digest
 from artstore.catalog.runs.runlog import RunLog
 from artstore.catalog.runs.state import current_state
-from artstore.errors import NotFoundError
+from artstore.digest import digest_of
+from artstore.errors import DamagedDataError, NotFoundError
 from artstore.runs.nonfinite import encoded, restored
+from artstore.runs.printedtext import without_colours
 from artstore.storage.protocol import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from artstore.catalog.format import Body
     from artstore.catalog.runs.index import RunIndex
+    from artstore.catalog.runs.state import Whole
     from artstore.storage.protocol import Storage
 
 __all__ = ["StoredRun"]
@@ -156,9 +161,14 @@ class StoredRun:
         yield from rows_of(self.history_table(keys, min_step=min_step, max_step=max_step))
 
     def console(self) -> str:
-        """What it printed, both streams in the order of printing."""
+        """
+        What it printed, both streams in the order of printing; without its colours.
+
+        Raises:
+            DamagedDataError: `run-console-damaged`.
+        """
         parts = self._read(self._segments("console"))
-        return b"".join(parts).decode("utf-8", "replace")
+        return without_colours(b"".join(parts).decode("utf-8", "replace"))
 
     def console_pieces(self) -> list[tuple[int, Callable[[int, int], bytes]]]:
         """The console in pieces, in order: the length of each, and what reads a range of it."""
@@ -192,8 +202,14 @@ class StoredRun:
 
         Raises:
             NotFoundError: `key-not-found`.
+            DamagedDataError: `run-media-damaged`.
         """
-        return self._storage.read(self._media_key(path))
+        key = self._media_key(path)
+        data = self._storage.read(key)
+        stated = media_digest(key[len(run_prefix(self.project, self.id)) :])
+        if stated is not None and digest_of(data).hex() != stated:
+            raise self._damaged(key, "run-media-damaged", "its name")
+        return data
 
     def _media_key(self, path: str) -> str:
         return object_key(self.project, self.id, "media", path.removeprefix("media/"))
@@ -211,9 +227,42 @@ class StoredRun:
 
     def _read(self, segments: Sequence[Mapping[str, Any]]) -> list[bytes]:
         wanted = [(str(segment["key"]), None) for segment in segments]
-        return [bytes(value) for value in self._storage.read_many(wanted)]
+        values = self._storage.read_many(wanted)
+        return [
+            self._compared(segment, bytes(value))
+            for segment, value in zip(segments, values, strict=True)
+        ]
+
+    def _compared(self, segment: Mapping[str, Any], data: bytes) -> bytes:
+        """The bytes of a segment, if they are those of the digest that the log states."""
+        stated, key = segment.get("digest"), str(segment["key"])
+        is_console = key.startswith(object_key(self.project, self.id, "console", ""))
+        if type(stated) is str and digest_of(data).hex() != stated:
+            code = "run-console-damaged" if is_console else "history-damaged"
+            raise self._damaged(key, code, "the log of its run")
+        return data
+
+    def _damaged(self, key: str, code: str, states: str) -> DamagedDataError:
+        return DamagedDataError(
+            f"{key} is damaged: its bytes are not those of the digest in {states}",
+            code=code,
+            hint=f"`art verify run:{self.project}/{self.id}` tells all that is damaged; "
+            "`art check --repair --read-data --from COPY` takes it from a copy of the store",
+            key=key,
+        )
+
+    def _check_there(self, whole: Mapping[str, Any]) -> None:
+        if whole["swept"]:
+            raise NotFoundError(
+                f"the run {self.project}/{self.id} was deleted, and gc has deleted its history, "
+                "console and media",
+                code="content-swept",
+                hint="what was said of it, such as config and summary, is still there",
+                run=self.id,
+            )
 
     def _segments(self, kind: str) -> list[Mapping[str, Any]]:
+        self._check_there(self.whole)
         by_session = self.whole["segments"].get(kind) or {}
         order = [session["id"] for session in self.whole["sessions"]]
         sessions = sorted(by_session, key=lambda one: order.index(one) if one in order else 0)
@@ -255,16 +304,26 @@ class StoredRun:
         return self._append("delete", {})
 
     def restore(self) -> StoredRun:
-        """Take back `delete`."""
+        """
+        Take back `delete`.
+
+        Raises:
+            NotFoundError: `content-swept`, gc has deleted what the run logged.
+        """
         return self._append("restore", {})
 
     def _append(self, kind: str, fields: dict[str, Any]) -> StoredRun:
+        def decide(whole: Whole) -> Body:
+            if kind == "restore":
+                self._check_there(whole)
+            return kind, fields
+
         log = RunLog(self._storage, self.project, self.id, self._index.author)
         if not log.refresh().exists:
             raise NotFoundError(
                 f"there is no run {self.project}/{self.id}", code="run-not-found", run=self.id
             )
-        state = log.append(lambda _: (kind, fields))
+        state = log.append(decide)
         self._index.accept(self.project, self.id, state)
         self.facts = state.whole
         return self

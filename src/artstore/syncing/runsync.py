@@ -10,9 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore import clock
+from artstore.catalog.runs.changes import split_changes
 from artstore.catalog.runs.format import RUN_OBJECTS, object_key, run_prefix
-from artstore.catalog.runs.runlog import RunLog, RunState, split_changes
+from artstore.catalog.runs.mediapaths import media_digest
+from artstore.catalog.runs.runlog import RunLog, RunState
 from artstore.catalog.runs.state import empty_whole
+from artstore.digest import digest_of
 from artstore.errors import (
     AlreadyExistsError,
     ArtstoreError,
@@ -235,6 +238,9 @@ class RunSync:
         if log.state.exists and identity_of(self._id, *place, now) != self._identity(state):
             # Taken since it was looked at.
             raise _TakenError
+        if now["brought"].get(self._source.id, -1) > state.n:
+            # Somebody else has brought what is newer.
+            return None
         whole = with_edits(self._mapped(state, place, now["brought"]), log.added)
         if is_same_run(whole, now):
             return None
@@ -270,30 +276,31 @@ class RunSync:
 
         Raises:
             NotFoundError: `key-not-found`, a segment is gone from the source.
-            DamagedDataError: `history-damaged`, other bytes lie there under the same name.
+            DamagedDataError: `history-damaged`, bytes of the source are not those of their digest,
+                or other bytes lie there under the same name.
         """
         assert self._target is not None
         before, after = run_prefix(*source), run_prefix(*target)
         here, there = self._source.place.storage, self._target.place.storage
         sizes = {info.key: info.size_bytes for info in here.scan(before)}
         media = object_key(*source, "media", "")
-        wanted = dict.fromkeys(key for key in sizes if key.startswith(media))
+        wanted = {key: media_digest(key[len(before) :]) for key in sizes if key.startswith(media)}
         # A hostile log must not have one of its entries taken for a segment.
-        wanted.update(dict.fromkeys(key for key in _segment_keys(whole) if _is_object(key, before)))
+        wanted.update((key, digest) for key, digest in _segments(whole) if _is_object(key, before))
         if not wanted:
             return
         have = {info.key: info.size_bytes for info in there.scan(after)}
         missing = []
-        for key in wanted:
+        for key, digest in wanted.items():
             copy = after + key[len(before) :]
             if copy not in have:
-                missing.append((key, copy))
+                missing.append((key, copy, digest))
             elif key in sizes and have[copy] != sizes[key]:
                 raise _other_bytes(copy, there)
-        pairs = iter(missing)
+        items = iter(missing)
         with ThreadPoolExecutor(_THREAD_COUNT, "artstore-sync") as pool:
-            while batch := [*islice(pairs, _THREAD_COUNT)]:
-                for size in pool.map(lambda pair: _copy(here, there, *pair), batch):
+            while batch := [*islice(items, _THREAD_COUNT)]:
+                for size in pool.map(lambda item: _copy(here, there, *item), batch):
                     self._tally.read_bytes += size
                     self._tally.stored_bytes += size
 
@@ -309,16 +316,25 @@ def _is_object(key: str, prefix: str) -> bool:
     return True
 
 
-def _segment_keys(whole: Mapping[str, Any]) -> Iterator[str]:
+def _segments(whole: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """The keys that a log names as those of segments, and the digests it states."""
     for by_session in whole["segments"].values():
         for segments in by_session.values() if type(by_session) is dict else ():
             for segment in segments if type(segments) is list else ():
                 if type(segment) is dict and type(segment.get("key")) is str:
-                    yield segment["key"]
+                    digest = segment.get("digest")
+                    yield segment["key"], digest if type(digest) is str else None
 
 
-def _copy(source: Storage, target: Storage, key: str, copy: str) -> int:
+def _copy(source: Storage, target: Storage, key: str, copy: str, digest: str | None) -> int:
     data = source.read(key)
+    if digest is not None and digest_of(data).hex() != digest:
+        raise DamagedDataError(
+            f"{key} of {source.url} is damaged: its bytes are not those of its digest",
+            code="history-damaged",
+            hint="`art check --repair --read-data --from COPY` puts it back from a copy",
+            key=key,
+        )
     try:
         target.create(copy, data)
     except AlreadyExistsError:

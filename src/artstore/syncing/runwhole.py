@@ -16,7 +16,7 @@ from artstore.syncing.syncplace import VersionKey, parse_version_key
 __all__ = ["RunNames", "is_same_run", "mapped_run", "run_versions", "with_edits"]
 
 _LISTS: Final = ("used", "logged", "linked")
-_EDITS: Final = frozenset(["edit", "delete", "restore"])
+_EDITS: Final = frozenset(["edit", "delete", "restore", "sweep"])
 _BOOKKEEPING: Final = ("brought", "updated", "created", "sessions")
 _IN_SESSION: Final = ("next_by",)
 _WAIT_SECONDS: Final = 24 * 3600.0

@@ -308,9 +308,10 @@ def save(
     glob_str: str | os.PathLike[str] | None = None,
     base_path: str | os.PathLike[str] | None = None,
     policy: str = "live",
+    glob: bool = True,  # noqa: FBT001, FBT002 - W&B's
 ) -> list[str]:
     """As `Run.save`, of the current run."""
-    return _active("save").save(glob_str, base_path, policy)
+    return _active("save").save(glob_str, base_path, policy, glob)
 
 
 def restore(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -27,13 +28,17 @@ __all__ = [
     "Joined",
     "joined_session",
     "made_by",
+    "next_joined_step",
     "note_logged",
+    "note_next_step",
     "note_used",
     "write_facts",
 ]
 
 SESSION_VARIABLE: Final = "ARTSTORE_EXEC"
 _FACTS: Final = "facts.json"
+_STEP: Final = "step-"
+"""Begins the name of a file that tells where the steps of a session have ended."""
 
 
 class Joined(NamedTuple):
@@ -68,6 +73,25 @@ def joined_session() -> Joined | None:
 def write_facts(directory: Path, facts: Mapping[str, Any]) -> None:
     """Leave for joining processes what is said of the run."""
     (directory / _FACTS).write_text(json.dumps(dict(facts)), encoding="utf-8")
+
+
+def next_joined_step(directory: Path) -> int:
+    """
+    The first step of a session that joins now: behind those of all that have ended.
+
+    Sessions that go on beside each other begin at the same step.
+    """
+    found = [0]
+    for file in directory.glob(f"{_STEP}*"):
+        with suppress(OSError, ValueError):
+            found.append(int(file.read_text(encoding="ascii")))
+    return max(found)
+
+
+def note_next_step(directory: Path, session: str, step: int) -> None:
+    """Tell sessions that join later where this one has ended; the run itself may be over."""
+    with suppress(OSError):
+        (directory / f"{_STEP}{session}").write_text(str(step), encoding="ascii")
 
 
 def made_by(url: str) -> str | None:

@@ -22,11 +22,10 @@ from artstore import clock, forks
 from artstore.errors import StateError
 from artstore.runs.journalblocks import HEADER_BYTES, encode_block, kind_of_block, read_header
 from artstore.storage.durable import translate
+from artstore.tracking.statehome import JOURNALS
 
 __all__ = ["JOURNALS", "JournalReader", "JournalWriter", "is_alive", "unfinished"]
 
-JOURNALS: Final = "journals"
-"""Below the state directory: a directory for each session of each run."""
 _LOG: Final = "journal.log"
 _LOCK: Final = "lock"
 _BUFFER_BYTES: Final = 1 << 20

@@ -1,12 +1,14 @@
 """
-Calls that scripts make before they begin a run, and that nothing has to be done for here.
+Calls that scripts make, and that nothing has to be done for here.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["login", "require", "setup", "teardown"]
+__all__ = ["RunExpected", "login", "require", "setup", "teardown"]
 
 
 def login(*args: Any, **kwargs: Any) -> bool:  # noqa: ARG001 - whatever a script gives
@@ -27,3 +29,35 @@ def teardown(exit_code: int | None = None) -> None:
     from artstore.tracking.current import finish
 
     finish(exit_code)
+
+
+class RunExpected:
+    """The part of `Run` that is there because scripts ask for it."""
+
+    @property
+    def dir(self) -> str:
+        """As `Run.dir`."""
+        raise NotImplementedError
+
+    @property
+    def entity(self) -> str | None:
+        """None: a store has no teams."""
+        return None
+
+    @property
+    def offline(self) -> bool:
+        """False: offline is no mode here."""
+        return False
+
+    @property
+    def sweep_id(self) -> None:
+        """None: sweeps are not part of this project."""
+        return
+
+    @property
+    def sync_dir(self) -> str:
+        """The directory that has `dir` in it, with the journal."""
+        return os.path.dirname(self.dir)
+
+    def pin_config_keys(self, keys: Sequence[str]) -> None:
+        """Nothing: each list of runs says which columns it has."""

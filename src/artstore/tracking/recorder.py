@@ -66,7 +66,8 @@ class Recorder:
     Args:
         journal: closed with the recorder.
         flush_seconds: what `kill -9` may cost.
-        first_step: of the first row.
+        first_step: of the first row, as it is stored.
+        hidden_steps: stored steps before those that the program counts from 0.
         convert_row: makes scalars and JSON of a row with anything else in it; called by the
             thread that logs.
         on_rows: given rows that were just written, by the flusher: each row once, those of one
@@ -80,6 +81,7 @@ class Recorder:
         *,
         flush_seconds: float = 1.0,
         first_step: int = 0,
+        hidden_steps: int = 0,
         convert_row: ConvertRow | None = None,
         on_rows: Callable[[LoggedRows], None] | None = None,
         tell: Callable[[str], None] | None = None,
@@ -98,6 +100,7 @@ class Recorder:
         self._groups: dict[_Schema, RowGroup] = {}
         self._items: deque[tuple[int, str, bytes]] = deque()
         self._step = first_step
+        self._hidden_steps = hidden_steps
         self._count = 0
         self._system_count = 0
         self._logged_weight = 0
@@ -114,8 +117,8 @@ class Recorder:
 
     @property
     def step(self) -> int:
-        """The step of the next row."""
-        return self._step
+        """The step of the next row, as the program counts."""
+        return self._step - self._hidden_steps
 
     def log(
         self,
@@ -158,7 +161,7 @@ class Recorder:
         if not is_on_time:
             self._tell_once(
                 "step",
-                f"a row of step {step} was not logged: the run is at step {self._step}, and steps"
+                f"a row of step {step} was not logged: the run is at step {self.step}, and steps"
                 " cannot go back",
             )
 
@@ -189,7 +192,7 @@ class Recorder:
         # too. So nothing is called between reading a counter and setting it, nor between the
         # last counter and the row; what gets lost is a number at most.
         if step is not None:
-            step = _whole_number(step)
+            step = _whole_number(step, self._hidden_steps)
         self._logged_weight += group.weigh(values) if group.has_texts else group.weight
         at = self._step
         if step is None:
@@ -417,7 +420,8 @@ class Recorder:
             self._tell(sentence)
 
 
-def _whole_number(step: Any) -> int:
+def _whole_number(step: Any, hidden_steps: int) -> int:
+    """The stored step of the one that a program counts as `step`."""
     try:
         number = operator.index(step)
     except TypeError:
@@ -426,8 +430,8 @@ def _whole_number(step: Any) -> int:
             raise InvalidInputError(
                 f"the step of a row is a whole number, not {step!r}", code="value-invalid"
             ) from None
-    if number > _STEP_END - 1:
+    if number + hidden_steps > _STEP_END - 1:
         raise InvalidInputError(
             f"the step of a row is below 2**63, not {step}", code="value-invalid"
         )
-    return number
+    return number + hidden_steps

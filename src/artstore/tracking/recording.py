@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 from artstore import clock, forks
 from artstore.tracking.journal import JournalWriter
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from artstore.tracking.signals import Signals
     from artstore.tracking.values import Deferred
 
-__all__ = ["Recording", "forget_session", "remove_session"]
+__all__ = ["Recording", "Steps", "forget_session", "remove_session"]
 
 _TICK_SECONDS: Final = 1.0
 _GIT_WAIT_SECONDS: Final = 1.0
@@ -38,13 +38,29 @@ _GIT_WAIT_SECONDS: Final = 1.0
 Row = Mapping[str, Any]
 
 
+class Steps(NamedTuple):
+    """
+    Where the steps of a session begin.
+
+    Attributes:
+        first: of the first row, as it is stored.
+        hidden: stored steps before those that the program counts from 0.
+    """
+
+    first: int = 0
+    hidden: int = 0
+
+
 class Recording:
     """
     One session of a run in this process, from its first line to its end.
 
+    Attributes:
+        next_step: the stored step behind the last row that is in the journal.
+
     Args:
         directory: of the session; made.
-        first_step: of the next row.
+        steps: of its rows.
         code_directory: where the program's code lies; None for no look at it.
         tell: gets sentences for the user.
     """
@@ -55,12 +71,13 @@ class Recording:
         meta: SessionMeta,
         settings: RunSettings,
         *,
-        first_step: int,
+        steps: Steps,
         code_directory: str | None,
         tell: Callable[[str], None],
     ) -> None:
         self.directory = directory
         self.meta = meta
+        self.next_step = steps.first
         self._settings = settings
         self._code_directory = code_directory
         self._tell = tell
@@ -72,7 +89,8 @@ class Recording:
         self.recorder = Recorder(
             JournalWriter(directory),
             flush_seconds=settings.journal_seconds,
-            first_step=first_step,
+            first_step=steps.first,
+            hidden_steps=steps.hidden,
             convert_row=self._converted,
             on_rows=self._took,
             tell=tell,
@@ -131,6 +149,11 @@ class Recording:
             self._sampler = SystemSampler()
         self._uploading.start()
         self._ticker.start()
+
+    def write_logs(self, text: str) -> None:
+        """Keep a text as if it had been printed; nothing if that is not kept."""
+        if self._console is not None:
+            self._console.take("stdout", text)
 
     def store_within(self, seconds: float) -> None:
         """Bring what there is to the store, and wait so long for it, whatever comes of it."""
@@ -211,6 +234,7 @@ class Recording:
         return self._convert(row)
 
     def _took(self, rows: LoggedRows) -> None:
+        self.next_step = max(self.next_step, rows.steps[-1] + 1)
         self._on_rows(rows)
 
     def _tell_end(self, run: Run, *, is_stored: bool) -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from artstore import canonical, clock, forks
-from artstore.catalog.runs.changes import merged
+from artstore.catalog.runs.changes import cut_large, merged, split_changes
 from artstore.catalog.runs.format import object_key
-from artstore.catalog.runs.runlog import RunLog, split_changes
+from artstore.catalog.runs.runlog import RunLog
+from artstore.digest import digest_of
 from artstore.errors import AlreadyExistsError, ArtstoreError
 from artstore.runs.journalblocks import CHANGE, CONSOLE, END, ROWS, STORED, SYSTEM
 from artstore.storeaccess import guarded_storage_of, run_index_of
@@ -92,6 +93,7 @@ class Replayer:
         self._log: RunLog | None = None
         self._summary = JournalSummary(meta.earlier)
         self._sent_media: set[str] = set()
+        self._cut: dict[str, int] = {}
         self._end: EndRecord | None = None
         self._take_up()
 
@@ -99,6 +101,11 @@ class Replayer:
     def end_record(self) -> EndRecord | None:
         """How the session ended, as far as the journal was read."""
         return self._end
+
+    def take_cut(self) -> dict[str, int]:
+        """Values that were too large and of which the beginning was stored: their sizes, once."""
+        found, self._cut = self._cut, {}
+        return found
 
     def prepare(self) -> None:
         """
@@ -284,7 +291,8 @@ class Replayer:
                 # Left by a step that was cut short.
                 continue
             break
-        self._segments.setdefault(kind, []).append({"key": key, "bytes": len(data), **told})
+        stored = {"key": key, "bytes": len(data), "digest": digest_of(data).hex(), **told}
+        self._segments.setdefault(kind, []).append(stored)
         stated = {kind: {self._meta.session: self._segments[kind]}}
         self._pending.changes = merged(self._pending.changes, {"segments": stated})
 
@@ -324,10 +332,12 @@ class Replayer:
         for file in sorted(directory.iterdir()):
             if file.name in self._sent_media or file.name.startswith("."):
                 continue
-            storage = self._storage()
-            with suppress(AlreadyExistsError):
+            data = file.read_bytes()
+            # One that a power loss cut off would lie under the name of the whole for ever.
+            if file.name.startswith(digest_of(data).hex()):
                 key = object_key(self._meta.project, self._meta.run_id, "media", file.name)
-                storage.create(key, file.read_bytes())
+                with suppress(AlreadyExistsError):
+                    self._storage().create(key, data)
             self._sent_media.add(file.name)
 
     def _take_changes(self) -> dict[str, Any]:
@@ -335,8 +345,9 @@ class Replayer:
         automatic = self._summary.take_changes()
         if automatic:
             changes = merged(changes, automatic)
-        self._pending.changes = changes
-        return changes
+        # One that no entry can hold would keep all the rest from being stored.
+        self._pending.changes = cut_large(changes, self._cut.__setitem__)
+        return self._pending.changes
 
     def _write(self, changes: dict[str, Any], next_seconds: float) -> None:
         *first, last = split_changes(changes)

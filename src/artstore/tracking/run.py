@@ -17,6 +17,7 @@ from artstore.errors import INTERRUPTED, StateError
 from artstore.settings import DEFAULT_ORIGIN, Settings
 from artstore.tracking.config import Config
 from artstore.tracking.current import exit_code_of
+from artstore.tracking.manners import RunExpected
 from artstore.tracking.metrics import Metric, MetricRules
 from artstore.tracking.runartifacts import RunArtifacts
 from artstore.tracking.runfiles import RunFiles
@@ -39,7 +40,7 @@ _SHARED: Final = ("used", "logged", "linked")
 """Changes that a forked child leaves for its parent."""
 
 
-class Run(RunArtifacts):
+class Run(RunArtifacts, RunExpected):
     """
     One execution of a program, as `init` gives it. Threads may share it.
 
@@ -157,11 +158,6 @@ class Run(RunArtifacts):
         return self._texts["job_type"]
 
     @property
-    def entity(self) -> str | None:
-        """None: a store has no teams. Scripts ask for it."""
-        return None
-
-    @property
     def path(self) -> str:
         """`project/id`."""
         return f"{self.project}/{self.id}"
@@ -194,19 +190,9 @@ class Run(RunArtifacts):
         return not self._is_recording
 
     @property
-    def offline(self) -> bool:
-        """False: offline is no mode here."""
-        return False
-
-    @property
     def state(self) -> str:
         """`running`, or how it ended."""
         return self._state
-
-    @property
-    def sweep_id(self) -> None:
-        """None: sweeps are not part of this project."""
-        return
 
     def _set_fact(self, name: str, value: str | None) -> None:
         self._texts[name] = value
@@ -298,6 +284,7 @@ class Run(RunArtifacts):
         glob_str: str | os.PathLike[str] | None = None,
         base_path: str | os.PathLike[str] | None = None,
         policy: str = "live",
+        glob: bool = True,  # noqa: FBT001, FBT002 - W&B's
     ) -> list[str]:
         """
         Keep files with the run: they are put into `run.dir`, which is stored when it ends.
@@ -308,6 +295,7 @@ class Run(RunArtifacts):
                 pattern its last directory without a wildcard.
             policy: `now` stores them at once, `end` at the end, `live` also with each step of
                 the store at which they have changed.
+            glob: False: `glob_str` is a path, whatever characters it has.
         Returns:
             their paths in `run.dir`.
         Raises:
@@ -316,7 +304,7 @@ class Run(RunArtifacts):
         """
         if glob_str is None or self._recording is None:
             return []
-        return self._files.save(glob_str, base_path, policy)
+        return self._files.save(glob_str, base_path, policy, is_literal=not glob)
 
     def restore(
         self,
@@ -376,6 +364,11 @@ class Run(RunArtifacts):
         from artstore.tracking.watching import unwatch
 
         self._watched = unwatch(self._watched, models)
+
+    def write_logs(self, text: str) -> None:
+        """Keep a piece of text among what was printed, without printing it."""
+        if self._recording is not None:
+            self._recording.write_logs(text)
 
     def mark_preempting(self) -> None:
         """Say that the scheduler is about to end this process: it ends as `preempted`."""

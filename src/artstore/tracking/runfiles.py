@@ -79,10 +79,14 @@ class RunFiles:
         pattern: str | os.PathLike[str],
         base_path: str | os.PathLike[str] | None,
         policy: str,
+        *,
+        is_literal: bool = False,
     ) -> list[str]:
         """
         Put files into `run.dir`, and store them as `policy` says; their paths there.
 
+        Args:
+            is_literal: whether `pattern` is a path, and asterisks in it are asterisks.
         Raises:
             InvalidInputError: `value-invalid`, a policy or `base_path` that cannot be.
         """
@@ -90,15 +94,17 @@ class RunFiles:
             raise InvalidInputError(
                 f"policy={policy!r} is not one of {', '.join(POLICIES)}", code="value-invalid"
             )
-        base = _base_of(os.fspath(pattern)) if base_path is None else os.path.abspath(base_path)
-        pattern = os.path.abspath(pattern)
+        if base_path is not None:
+            base = os.path.abspath(base_path)
+        else:
+            base = _base_of(os.fspath(pattern), is_literal=is_literal)
+        wanted = os.path.abspath(pattern)
+        matches = glob.glob(glob.escape(wanted) if is_literal else wanted, recursive=True)
         saved = [
-            self._put(file, base, policy)
-            for found in sorted(glob.glob(pattern, recursive=True))
-            for file in _files_at(found)
+            self._put(file, base, policy) for found in sorted(matches) for file in _files_at(found)
         ]
         if not saved:
-            self._tell(f"save: no file is at {pattern}")
+            self._tell(f"save: no file is at {wanted}")
         elif policy == "now":
             self._store()
         return saved
@@ -169,12 +175,12 @@ def _names_in(directory: Path) -> Iterator[str]:
                 yield os.path.relpath(path, directory)
 
 
-def _base_of(pattern: str) -> str:
+def _base_of(pattern: str, *, is_literal: bool) -> str:
     """The directory that the paths of a pattern are told from."""
     if not os.path.isabs(pattern) and os.pardir not in pattern.split(os.sep):
         return os.getcwd()
     base = os.path.dirname(os.path.abspath(pattern))
-    while glob.has_magic(base):
+    while not is_literal and glob.has_magic(base):
         base = os.path.dirname(base)
     return base
 

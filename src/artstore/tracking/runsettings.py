@@ -7,11 +7,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from artstore.errors import InvalidInputError
 
-__all__ = ["CONSOLE_MODES", "RunSettings", "Settings", "is_silent", "run_settings"]
+__all__ = [
+    "CONSOLE_MODES",
+    "GivenSettings",
+    "RunSettings",
+    "Settings",
+    "is_silent",
+    "run_settings",
+]
 
 CONSOLE_MODES: Final = ("wrap", "redirect", "off")
 
@@ -58,8 +65,15 @@ class RunSettings:
             )
 
 
-Settings = RunSettings
-"""What scripts call it."""
+class Settings:
+    """Settings by whichever names a script has for them; `init` takes those that it knows."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
 
 _OF_WANDB: Final[Mapping[str, tuple[str, bool]]] = {
     "disable_git": ("save_git", True),
@@ -69,33 +83,77 @@ _OF_WANDB: Final[Mapping[str, tuple[str, bool]]] = {
     "_disable_meta": ("save_environment", True),
     "x_primary": ("is_primary", False),
     "x_stats_sampling_interval": ("system_seconds", False),
+    "quiet": ("silent", False),
 }
 """Names that scripts know: ours, and whether theirs says the contrary."""
+_ARGUMENTS: Final[Mapping[str, str]] = {
+    "project": "project",
+    "mode": "mode",
+    "reinit": "reinit",
+    "resume": "resume",
+    "run_group": "group",
+    "run_id": "id",
+    "run_job_type": "job_type",
+    "run_name": "name",
+    "run_notes": "notes",
+    "run_tags": "tags",
+}
+"""What settings say in place of arguments of `init`."""
+_OF_SERVERS: Final = frozenset(
+    [
+        "_service_wait",
+        "_start_method",
+        "anonymous",
+        "api_key",
+        "base_url",
+        "entity",
+        "init_timeout",
+        "login_timeout",
+        "start_method",
+        "x_service_wait",
+    ]
+)
+"""About processes and servers that are not needed here: nobody has to hear of it."""
 
 
-def run_settings(given: Any = None) -> tuple[RunSettings, list[str]]:
+class GivenSettings(NamedTuple):
+    """
+    What a script gave as settings.
+
+    Attributes:
+        arguments: what it said of arguments of `init`, by their names.
+        strange: names that mean nothing here.
+    """
+
+    settings: RunSettings
+    arguments: Mapping[str, Any]
+    strange: list[str]
+
+
+def run_settings(given: Any = None) -> GivenSettings:
     """
     Settings out of what a script gave: ours, a dict, or an object with such attributes.
 
-    Returns:
-        the settings, and the names that mean nothing here.
     Raises:
         InvalidInputError: `value-invalid`.
     """
     usual = RunSettings(silent=is_silent())
     if given is None:
-        return usual, []
+        return GivenSettings(usual, {}, [])
     if isinstance(given, RunSettings):
-        return replace(given, silent=given.silent or usual.silent), []
+        return GivenSettings(replace(given, silent=given.silent or usual.silent), {}, [])
     values = dict(given) if isinstance(given, Mapping) else dict(vars(given))
     known = {one.name for one in fields(RunSettings)}
     taken: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     strange: list[str] = []
     for name, value in values.items():
-        if value is None:
+        if value is None or name in _OF_SERVERS:
             continue
         if name in known:
             taken[name] = value
+        elif name in _ARGUMENTS:
+            arguments[_ARGUMENTS[name]] = value
         elif name in _OF_WANDB:
             ours, is_contrary = _OF_WANDB[name]
             taken[ours] = not value if is_contrary else value
@@ -103,7 +161,7 @@ def run_settings(given: Any = None) -> tuple[RunSettings, list[str]]:
             strange.append(name)
     if taken.get("console") in ("auto", "wrap_raw", "wrap_emu"):
         taken["console"] = "wrap"
-    return replace(usual, **taken), sorted(strange)
+    return GivenSettings(replace(usual, **taken), arguments, sorted(strange))
 
 
 def is_silent() -> bool:

@@ -6,6 +6,7 @@ One session of a run on this machine: its directory, and what it is about.
     files/                `run.dir`, the program's own
     media/                pictures and the like of steps, until the store has them
     inbox/                what other processes of this run used and logged
+    facts.json  step-*    of a command: what is said of its run, and where steps of sessions ended
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, Final
 from artstore import canonical, clock
 from artstore.errors import DamagedDataError
 from artstore.settings import Settings, resolve
+from artstore.storage.durable import translate
 from artstore.tracking.journal import JOURNALS
 
 __all__ = [
@@ -72,11 +74,19 @@ class SessionMeta:
         return state_dir / JOURNALS / f"{self.run_id}-{self.session}"
 
     def write(self, directory: Path) -> None:
-        """Make the directory with what it is about."""
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = directory / f"{META}.new"
-        beside.write_text(json.dumps({"format": FORMAT, **asdict(self)}), encoding="utf-8")
-        os.replace(beside, directory / META)
+        """
+        Make the directory with what it is about.
+
+        Raises:
+            StorageError: `storage-denied`, `-full`, `-failed`.
+        """
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            beside = directory / f"{META}.new"
+            beside.write_text(json.dumps({"format": FORMAT, **asdict(self)}), encoding="utf-8")
+            os.replace(beside, directory / META)
+        except OSError as error:
+            raise translate(error, "make the journal of a run", str(directory)) from error
 
     @staticmethod
     def read(directory: Path) -> SessionMeta:

@@ -43,6 +43,7 @@ class Uploading:
         self._before_step = before_step
         self._tell = tell
         self._is_told = False
+        self._told_cut: set[str] = set()
         self._usual: EndRecord | None = None
         self._is_stored = False
         self._failure = ""
@@ -126,10 +127,20 @@ class Uploading:
             with self._turn:
                 self._replayer.step(seconds)
             self._is_told = False
+            self._tell_cut()
         except Exception as error:  # noqa: BLE001 - a run must never end for its recording
             if not self._is_told:
                 self._is_told = True
                 self._tell(f"{_reason(error)}; the run goes on, and its journal is kept")
+
+    def _tell_cut(self) -> None:
+        for name, size_bytes in self._replayer.take_cut().items():
+            if name not in self._told_cut:
+                self._told_cut.add(name)
+                self._tell(
+                    f"{name} has {size_bytes:,} bytes, too many for what is said of a run: only "
+                    "its beginning is kept; log it as an artifact to keep all of it"
+                )
 
     def _finish(self) -> None:
         usual = self._usual
@@ -138,6 +149,7 @@ class Uploading:
             try:
                 with self._turn:
                     self._replayer.finish(usual)
+                self._tell_cut()
                 self._is_stored = True
                 break
             except Exception as error:  # noqa: BLE001 - a program must not end for its recording

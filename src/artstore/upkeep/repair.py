@@ -5,9 +5,10 @@ It is planned on an overlay, with the check itself as the judge, and carried out
 when all that can be had is in hand. Four rules keep it safe:
 
 - Nothing is written that its name does not prove: a pack by the digest of its
-  footer and those of its chunks, a manifest and a fragment by their digests, an entry of
-  a log by the entry above it. Only for the newest entries of a log and for `artstore.json`,
-  which nothing names, the word of a copy of the same store is taken.
+  footer and those of its chunks, a manifest, a fragment and what a run wrote by their
+  digests, an entry of a log by the entry above it. Only for the newest entries of a
+  log, for `artstore.json`, and for segments of runs whose logs state no digest, the
+  word of a copy of the same store is taken.
 - Good bytes lie in a journal on this machine before the damaged ones are deleted,
   and a value is deleted only to be created again at once. A crash in between
   leaves less in the store, but not in the world: run again, it goes on from there.
@@ -19,7 +20,8 @@ when all that can be had is in hand. Four rules keep it safe:
   after it and then names nothing that the plan condemns. So to create such a key
   again gives back the state before the damage, and nothing else. Since a sweep
   comes an hour after its plan at the earliest, logs are read again when the last
-  look at them is older than ten minutes.
+  look at them is older than ten minutes. Of a deleted run nothing is put back; what
+  the log of another one names no collector takes.
 
 What is derived (index, rollups) is not restored but removed: it may be missing. So is
 a damaged moved record that nothing needs.
@@ -28,9 +30,9 @@ a damaged moved record that nothing needs.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from artstore import clock, limits
@@ -39,20 +41,20 @@ from artstore.catalog.format import RawEntry
 from artstore.catalog.identity import IDENTITY_KEY
 from artstore.catalog.log import Head
 from artstore.catalog.replica import Replica
+from artstore.catalog.runs.format import run_prefix
+from artstore.catalog.upkeeplog import CONDEMNED_PREFIX
 from artstore.digest import DIGEST_BYTES, digest_of
 from artstore.errors import (
-    ArtstoreError,
     ConflictError,
     DamagedDataError,
     DeniedError,
     NotFoundError,
-    StorageError,
 )
-from artstore.manifests.reader import Manifest, root_digest_of_key
+from artstore.manifests.reader import root_digest_of_key
 from artstore.packs.index import INDEX_PREFIX
-from artstore.packs.locator import pack_id_of_key
-from artstore.packs.moved import MOVED_PREFIX, moved_prefix
-from artstore.packs.reader import PackReader
+from artstore.packs.locator import pack_id_of_key, pack_key
+from artstore.packs.moved import MOVED_PREFIX, moved_prefix, parse_moved_key
+from artstore.storage.bounded import is_stored
 from artstore.storage.local import LocalStorage
 from artstore.storage.protocol import Storage
 from artstore.upkeep.check import CheckReport, OnChecked, Problem, check_store
@@ -63,22 +65,31 @@ from artstore.upkeep.repair_fragments import (
     FragmentUse,
     find_fragment,
     find_misplaced,
-    note_uses,
 )
 from artstore.upkeep.repair_identity import find_identity
-from artstore.upkeep.repair_moved import find_record, find_records
+from artstore.upkeep.repair_lists import find_lists
+from artstore.upkeep.repair_moved import RecordBuilder, find_record, find_records
+from artstore.upkeep.repair_needed import Needed, look_for_needed
 from artstore.upkeep.repair_packs import (
     PACK_READ_MAX_BYTES,
     PackMaterial,
     PackUse,
-    find_uses,
     footer_digest_of,
     rebuild_pack,
 )
+from artstore.upkeep.repair_records import Repaired, RepairMaterial, RepairReport
+from artstore.upkeep.repair_runs import (
+    RunPlaces,
+    RunValues,
+    look_inside,
+    run_logs_of,
+    runs_of,
+)
 from artstore.upkeep.repair_search import LogMaterial, MendedLog, mend_logs
-from artstore.upkeep.repair_sources import FindFiles, SecondStore, StoredChunks, read_value
+from artstore.upkeep.repair_sources import SecondStore, StoredChunks, read_value
 from artstore.upkeep.repair_writing import EntryWriter, write_value
-from artstore.upkeep.survey import all_collections, state_in_store, version_name
+from artstore.upkeep.run_survey import RUNS_PREFIX
+from artstore.upkeep.survey import state_in_store, version_name
 
 __all__ = ["RepairMaterial", "RepairReport", "Repaired", "repair_store"]
 
@@ -88,61 +99,6 @@ _LOOK_AGAIN_SECONDS: Final = 600.0
 _THIS_STORE: Final = "this store"
 _JOURNAL: Final = "an earlier repair"
 _UNNEEDED: Final = "no version that is not deleted needs it, as far as they are read"
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """
-    One value that is whole again.
-
-    Attributes:
-        action: `restored`, or `removed` where nothing needs it.
-        sources: where its bytes came from.
-    """
-
-    key: str
-    action: str
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RepairReport:
-    """
-    Attributes:
-        found: the check before.
-        repaired: what was done; with `dry_run` what would be.
-        problems: what is, or would be, left.
-    """
-
-    found: CheckReport
-    repaired: tuple[Repaired, ...]
-    problems: tuple[Problem, ...]
-    dry_run: bool
-    seconds: float
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing in the store is damaged now."""
-        return not self.problems and not (self.dry_run and self.repaired)
-
-
-@dataclass(frozen=True, slots=True)
-class RepairMaterial:
-    """
-    What a repair may take from.
-
-    Attributes:
-        sources: second stores, only read.
-        journal_directory: for good bytes until they are in the store.
-        find_files: by the id of a store, how to find files of its versions here.
-        author: `user@host`, for the entry that guards a log while its newest is put back.
-    """
-
-    sources: Sequence[Storage]
-    replica: Replica
-    journal_directory: Path
-    find_files: Callable[[str], FindFiles]
-    author: str
 
 
 def repair_store(
@@ -211,25 +167,6 @@ class _Remembered(Replica):
         del store_id, log
 
 
-class _Needs:
-    """What live versions need, as far as they can be read now."""
-
-    def __init__(self, packs: Iterable[bytes], fragments: Iterable[str]) -> None:
-        self.looked_seconds = clock.now_seconds()
-        self.roots: set[str] = set()
-        self.uses: dict[bytes, PackUse] = {pack: PackUse() for pack in packs}
-        self.fragments: dict[str, FragmentUse] = {key: FragmentUse() for key in fragments}
-
-    def note(
-        self, manifest: Manifest, reader: PackReader, *, name: tuple[str, str, str], root: str
-    ) -> None:
-        """What one version needs of the packs and fragments in question."""
-        if self.uses:
-            find_uses(self.uses, manifest, reader, name=name, root=root)
-        if self.fragments:
-            note_uses(self.fragments, manifest, reader, name=name[:2], root=root)
-
-
 class _Repair:
     def __init__(
         self,
@@ -252,7 +189,10 @@ class _Repair:
         self._reasons: dict[str, str] = {}
         self._logs: dict[str, MendedLog] = {}
         self._inside: dict[str, Problem] = {}
-        self._looked = _Needs((), ())
+        self._looked = Needed((), ())
+        self._reads_data = False
+        self._records = RecordBuilder(storage, self._overlay, self._own_chunks)
+        self._changes = 0
 
     def planned(self) -> tuple[Repaired, ...]:
         return tuple(self._plan[key] for key in sorted(self._plan))
@@ -265,6 +205,7 @@ class _Repair:
             self._journal.create(key, data)
         self._overlay.cover(key)
         self._plan[key] = Repaired(key, RESTORED, sources)
+        self._changes += 1
 
     # planning ------------------------------------------------------------------------
 
@@ -276,11 +217,12 @@ class _Repair:
         if IDENTITY_KEY in self._plan:
             lost = Problem(IDENTITY_KEY, "is not what makes a store")
             found = replace(found, problems=(lost, *found.problems))
+        self._reads_data = read_data is not None
         # Later looks read no data: what was found by reading it stays known.
         read = ("packs/", FRAGMENTS_PREFIX)
-        self._inside = {p.key: p for p in found.problems if p.key.startswith(read)}
+        self._inside = {p.key: p for p in found.problems if p.key.startswith(read) or p.is_inside}
         problems = {p.key: p for p in found.problems if p.key not in self._plan}
-        is_new = self._mend_logs()
+        is_new = self._mend_logs(run_logs_of(problems))
         while is_new or self._mend_content(problems):
             problems = self._left(self._overlay, self._plan)
             is_new = self._hold_back_entries(problems)
@@ -297,13 +239,16 @@ class _Repair:
         )
 
     def _left(self, storage: Storage, done: Container[str]) -> dict[str, Problem]:
-        check = check_store(storage, self._catalog(storage))
+        check = check_store(storage, self._catalog(storage), runs=self._material.runs)
         inside = {key: p for key, p in self._inside.items() if key not in done}
         return inside | {problem.key: problem for problem in check.problems}
 
     def _check(self, read_data: float | None, on_checked: OnChecked | None) -> CheckReport:
         catalog = self._catalog(self._overlay)
-        return check_store(self._overlay, catalog, read_data=read_data, on_checked=on_checked)
+        runs = self._material.runs
+        return check_store(
+            self._overlay, catalog, runs=runs, read_data=read_data, on_checked=on_checked
+        )
 
     def _catalog(self, storage: Storage) -> Catalog:
         return Catalog(
@@ -313,9 +258,15 @@ class _Repair:
             author=self._material.author,
         )
 
-    def _mend_logs(self) -> bool:
+    def _mend_logs(self, run_logs: Iterable[str]) -> bool:
+        known = {run_prefix(*run): n for run, n in self._material.runs.heads.items()}
         material = LogMaterial(
-            self._storage, self._store_id, self._material.replica, self._journal, self._stores
+            self._storage,
+            self._store_id,
+            self._material.replica,
+            self._journal,
+            self._stores,
+            {prefix: known.get(prefix, -1) for prefix in run_logs},
         )
         self._logs = {log.prefix: log for log in mend_logs(material)}
         for log in self._logs.values():
@@ -324,6 +275,7 @@ class _Repair:
                 told = "" if entry.is_proven else " (by its word alone)"
                 self.take(log.key(n), entry.raw.data, (f"{entry.source}{told}",))
             self._reasons |= {log.key(n): reason for n, reason in log.lost.items()}
+        self._look_inside(runs_of(self._plan))
         return bool(self._logs)
 
     def _hold_back_entries(self, problems: Mapping[str, Problem]) -> bool:
@@ -362,30 +314,60 @@ class _Repair:
 
     def _mend_content(self, problems: Mapping[str, Problem]) -> bool:
         """Take what can be had of manifests and packs; whether there was any."""
-        before = len(self._plan)
+        before = self._changes
         open_ = [key for key in problems if key not in self._plan]
         roots = [key for key in open_ if key.startswith("manifests/")]
         packs = {pack: key for key in open_ if (pack := _pack_of(key)) is not None}
+        records = {key: pack for key in open_ if (pack := _pack_of_record(key)) is not None}
         fragments = [key for key in open_ if key.startswith(FRAGMENTS_PREFIX)]
-        if roots or packs or fragments:
-            needs = self._look(packs, fragments)
+        if roots or packs or records or fragments:
+            needs = self._look({*packs, *records.values()}, fragments)
             for key in roots:
                 self._mend_root(key, needs, roots)
             misplaced = self._misplaced(packs)
             for pack, key in packs.items():
-                if needs.uses[pack].refs and self._take_records(pack):
+                is_gone = bool(needs.uses[pack].refs) and not is_stored(self._overlay, key)
+                if is_gone and (self._take_records(pack) or self._make_record(pack, needs)):
                     # Where its chunks were moved to is known again, and looked at next.
                     self._inside.pop(key, None)
                     continue
                 self._mend_pack(key, needs.uses[pack], misplaced.get(pack[:DIGEST_BYTES]))
             self._mend_fragments(needs.fragments)
+            for key, pack in records.items():
+                self._mend_record(key, pack, needs, is_needed=bool(problems[key].versions))
+        self._mend_runs(open_)
+        lists = [key for key in open_ if key.startswith(CONDEMNED_PREFIX)]
+        if lists:
+            self._mend_lists(lists)
         for key in open_:
-            if key.startswith(MOVED_PREFIX):
-                self._mend_record(key, is_needed=bool(problems[key].versions))
-            if key.startswith(INDEX_PREFIX) or self._is_removable_rollup(key):
-                self._overlay.hide(key)
-                self._plan[key] = Repaired(key, REMOVED, ())
-        return len(self._plan) > before
+            is_no_record = key.startswith(MOVED_PREFIX) and key not in records
+            if is_no_record or key.startswith(INDEX_PREFIX) or self._is_removable_rollup(key):
+                self._remove(key)
+        return self._changes > before
+
+    def _remove(self, key: str) -> None:
+        self._overlay.hide(key)
+        self._plan[key] = Repaired(key, REMOVED, ())
+        self._changes += 1
+
+    def _mend_runs(self, keys: Iterable[str]) -> None:
+        material = self._material
+        places = RunPlaces((_JOURNAL, self._journal), self._stores, material.find_media)
+        values = RunValues(self._overlay, self._store_id, places, material.runs.look)
+        restored = []
+        for key, found in values.find_all(keys):
+            if isinstance(found, str):
+                self._reasons[key] = found
+            else:
+                self._reasons.pop(key, None)
+                self.take(key, *found)
+                restored.append(key)
+        self._look_inside(runs_of(restored))
+
+    def _look_inside(self, runs: Iterable[str]) -> None:
+        if self._reads_data:
+            found = look_inside(self._overlay, self._material.runs, runs)
+            self._inside |= {key: p for key, p in found.items() if key not in self._plan}
 
     def _is_removable_rollup(self, key: str) -> bool:
         prefix, found, _ = key.partition("rollups/")
@@ -393,30 +375,10 @@ class _Repair:
         repair = self._logs.get(prefix)
         return bool(found) and key.startswith("collections/") and not (repair and repair.lost)
 
-    def _look(self, packs: Iterable[bytes] = (), fragments: Iterable[str] = ()) -> _Needs:
-        needs = _Needs(packs, fragments)
-        catalog, reader = self._catalog(self._overlay), PackReader(self._overlay)
-        if needs.uses:
-            reader.moved.survey()
-        for project, name in all_collections(catalog):
-            state = state_in_store(catalog, project, name)
-            if state.redirect is not None:
-                continue
-            for version in state.live:
-                needs.roots |= {key for key in (version.root, version.meta) if key is not None}
-                if not needs.uses and not needs.fragments:
-                    continue
-                known_as = (project, name, f"v{version.version}")
-                try:
-                    manifest = Manifest.open(self._overlay, reader, version.root)
-                    needs.note(manifest, reader, name=known_as, root=version.root)
-                except StorageError:
-                    raise
-                except ArtstoreError:
-                    continue
-        return needs
+    def _look(self, packs: Iterable[bytes] = (), fragments: Iterable[str] = ()) -> Needed:
+        return look_for_needed(self._overlay, self._catalog(self._overlay), packs, fragments)
 
-    def _mend_root(self, key: str, needs: _Needs, others: Sequence[str]) -> None:
+    def _mend_root(self, key: str, needs: Needed, others: Sequence[str]) -> None:
         try:
             digest = root_digest_of_key(key)
         except DamagedDataError:
@@ -449,16 +411,37 @@ class _Repair:
                 taken = True
         return taken
 
-    def _mend_record(self, key: str, *, is_needed: bool) -> None:
+    def _mend_record(self, key: str, pack: bytes, needs: Needed, *, is_needed: bool) -> None:
         found = find_record(key, (_JOURNAL, self._journal), self._stores)
         if found is not None:
             self._reasons.pop(key, None)
             self.take(key, found[0], (found[1],))
-        elif is_needed:
-            self._reasons[key] = "no source has it"
-        else:
-            self._overlay.hide(key)
-            self._plan[key] = Repaired(key, REMOVED, ())
+        elif is_stored(self._overlay, pack_key(pack)) or not self._make_record(pack, needs, key):
+            if is_needed:
+                self._reasons[key] = "no source has it, and no packs have all that it led to"
+            else:
+                self._remove(key)
+
+    def _make_record(self, pack: bytes, needs: Needed, key: str | None = None) -> bool:
+        use = needs.uses[pack]
+        made = self._records.make(pack, use, needs.restorable_uses[pack], key)
+        if made is None:
+            return False
+        self._reasons.pop(made[0], None)
+        if use.roots:
+            self._needed_by[made[0]] = frozenset(use.roots)
+        self.take(*made, ("other packs of this store",))
+        return True
+
+    def _mend_lists(self, keys: Sequence[str]) -> None:
+        sources = [(store.label, store.storage) for store in self._stores]
+        hint = "no source has it; `art gc` gives the plan up, or says what to do"
+        self._reasons |= dict.fromkeys(keys, hint)
+        for key, data, source in find_lists(
+            self._overlay, keys, [(_JOURNAL, self._journal), *sources]
+        ):
+            del self._reasons[key]
+            self.take(key, data, (source,))
 
     def _misplaced(self, packs: Mapping[bytes, str]) -> dict[bytes, str]:
         """By the digest of their footers: packs that lie under the keys of others."""
@@ -533,9 +516,11 @@ class _Repair:
             MOVED_PREFIX,
             FRAGMENTS_PREFIX,
             "manifests/",
+            CONDEMNED_PREFIX,
             IDENTITY_KEY,
             INDEX_PREFIX,
             "collections/",
+            RUNS_PREFIX,
         )
         keys = [key for key in sorted(self._plan) if key not in entries]
         return [key for start in order for key in keys if key.startswith(start)]
@@ -564,9 +549,12 @@ class _Repair:
 
 
 def _pack_of(key: str) -> bytes | None:
-    if not key.startswith("packs/"):
-        return None
-    try:
-        return pack_id_of_key(key)
-    except DamagedDataError:
-        return None
+    with suppress(DamagedDataError):
+        return pack_id_of_key(key) if key.startswith("packs/") else None
+    return None
+
+
+def _pack_of_record(key: str) -> bytes | None:
+    with suppress(DamagedDataError):
+        return parse_moved_key(key)[0] if key.startswith(MOVED_PREFIX) else None
+    return None

@@ -27,13 +27,20 @@ _WOULD_LOSE = "versions were published since that would no longer be valid behin
 
 
 class LogMaterial(NamedTuple):
-    """Where entries may be found: the store, what this machine remembers of it, and others."""
+    """
+    Where entries may be found: the store, what this machine remembers of it, and others.
+
+    Attributes:
+        run_heads: by the prefix of each run of whose log something is lost, the newest entry
+            that this machine has seen, -1 for none.
+    """
 
     storage: Storage
     store_id: str
     replica: Replica
     journal: Storage
     stores: Sequence[SecondStore]
+    run_heads: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class MendedLog:
     What can be put back into one log, and why the rest cannot.
 
     Attributes:
-        name: (project, name) of a collection, None for the log of gc.
+        name: (project, name) of a collection, None for the log of gc or of a run.
         top_n: the newest entry that the store holds, damaged or not.
     """
 
@@ -71,7 +78,8 @@ class MendedLog:
 
 def mend_logs(material: LogMaterial) -> list[MendedLog]:
     """
-    Look for what is lost, in every log that the store has or that this machine has seen.
+    Look for what is lost, in every log that the store has or that this machine has seen; in logs
+    of runs only where it is known that something is.
 
     Cost: reads all logs; those with something lost also from every source.
     """
@@ -81,8 +89,8 @@ def mend_logs(material: LogMaterial) -> list[MendedLog]:
         entries, _, _ = read_all(material.storage, prefix, with_rollups=False)
         own = {raw.n: raw for raw in entries}
         unfit = [raw for raw in entries if not _fits_below(own, raw)]
-        _, head = material.replica.load(material.store_id, prefix)
-        if unfit or len(own) != max(own, default=-1) + 1 or head.n > max(own, default=-1):
+        head_n = _remembered_n(material, prefix)
+        if unfit or len(own) != max(own, default=-1) + 1 or head_n > max(own, default=-1):
             suspects[prefix] = own
             stray += unfit
     found = [_Search(material, prefix, own, stray).run() for prefix, own in suspects.items()]
@@ -91,11 +99,16 @@ def mend_logs(material: LogMaterial) -> list[MendedLog]:
 
 def _prefixes(material: LogMaterial) -> list[str]:
     storage = material.storage
-    found = {UPKEEP_PREFIX, *material.replica.logs(material.store_id)}
+    found = {UPKEEP_PREFIX, *material.replica.logs(material.store_id), *material.run_heads}
     for project in storage.scan_names("collections/"):
         for name in storage.scan_names(f"collections/{project}/"):
             found.add(f"collections/{project}/{name}/")
     return sorted(found)
+
+
+def _remembered_n(material: LogMaterial, prefix: str) -> int:
+    _, head = material.replica.load(material.store_id, prefix)
+    return max(head.n, material.run_heads.get(prefix, -1))
 
 
 def _fits_below(own: Mapping[int, RawEntry], raw: RawEntry) -> bool:
@@ -117,9 +130,11 @@ class _Search:
         self._prefix = prefix
         self._own = own
         self._stray = stray
-        entries, head = material.replica.load(material.store_id, prefix)
+        entries, _ = material.replica.load(material.store_id, prefix)
         self._remembered = {raw.n: raw for raw in entries}
-        self._remembered_n = head.n
+        self._remembered_n = _remembered_n(material, prefix)
+        # Of a run this machine knows how far its log went, and no more.
+        self._seen_n = material.run_heads.get(prefix, -1)
         self._rolled: dict[int, RawEntry] | None = None
         self._name = _collection_of(prefix)
 
@@ -137,7 +152,9 @@ class _Search:
         key = entry_key(self._prefix, n)
         data = read_value(material.journal, key, max_bytes=limits.ENTRY_MAX_BYTES)
         if data is not None:
-            yield Candidate(RawEntry.of(n, data), "an earlier repair", is_of_store=True)
+            is_seen = n <= self._seen_n
+            raw = RawEntry.of(n, data)
+            yield Candidate(raw, "an earlier repair", is_of_store=True, is_remembered=is_seen)
         if n in self._remembered:
             known = self._remembered[n]
             source = "the replica of this machine"
@@ -152,7 +169,9 @@ class _Search:
         for store in material.stores:
             for raw in store.log(self._prefix):
                 if raw.n == n:
-                    yield Candidate(raw, store.label, store.store_id == material.store_id)
+                    is_copy = store.store_id == material.store_id
+                    is_seen = is_copy and n <= self._seen_n
+                    yield Candidate(raw, store.label, is_copy, is_remembered=is_seen)
 
     def _keeps_versions(self, name: tuple[str, str], mended: Mapping[int, MendedEntry]) -> bool:
         before = _folded(name, self._own)

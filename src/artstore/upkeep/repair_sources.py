@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -124,6 +124,32 @@ class StoredChunks:
             except ArtstoreError:
                 continue
         return None
+
+    def places(self, wanted: frozenset[bytes]) -> Mapping[bytes, Sequence[ChunkRef]]:
+        """By digest where packs have chunks, by what their footers say. Cost: as the class."""
+        if not wanted <= self._known:
+            self._look_for(wanted - self._known)
+        return {digest: self._places.get(digest, ()) for digest in wanted}
+
+    def sound(self, refs: Sequence[ChunkRef]) -> set[ChunkRef]:
+        """Those of n chunks whose bytes are what their digests say. Cost: reads them."""
+        try:
+            for _ in self._reader.chunks(refs):
+                pass
+        except StorageError:
+            raise
+        except ArtstoreError:
+            return {ref for ref in refs if self._is_sound(ref)}
+        return set(refs)
+
+    def _is_sound(self, ref: ChunkRef) -> bool:
+        try:
+            decode_ref(ref, self._reader.stored([ref])[0])
+        except StorageError:
+            raise
+        except ArtstoreError:
+            return False
+        return True
 
     def _look_for(self, wanted: frozenset[bytes]) -> None:
         self._known |= wanted

@@ -13,11 +13,14 @@ from artstore.catalog.format import (
     COLLECTION_KINDS,
     UPKEEP_KINDS,
     Body,
+    Kinds,
     RawEntry,
     encode_entry,
     entry_key,
     parse_entry_key,
 )
+from artstore.catalog.runs import activity
+from artstore.catalog.runs.format import RUN_KINDS
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.errors import (
     AlreadyExistsError,
@@ -28,6 +31,7 @@ from artstore.errors import (
 )
 from artstore.storage.protocol import Storage
 from artstore.upkeep.repair_logs import MendedEntry
+from artstore.upkeep.run_survey import name_in_key
 
 __all__ = ["EntryWriter", "write_value"]
 
@@ -116,14 +120,7 @@ class EntryWriter(NamedTuple):
 
     def _guard(self, good: RawEntry) -> None:
         n = good.n + 1
-        body: Body = (
-            ("prune", {})
-            if self.prefix == UPKEEP_PREFIX
-            else (
-                "attest",
-                {"target": good.n, "digest": good.digest.hex(), "signature": "art check --repair"},
-            )
-        )
+        body, kinds = self._guard_body(good)
         data = encode_entry(
             body,
             n=n,
@@ -131,10 +128,23 @@ class EntryWriter(NamedTuple):
             write=clock.random_bytes(8).hex(),
             time=clock.format_time(clock.now_seconds()),
             by=self.author,
-            kinds=UPKEEP_KINDS if self.prefix == UPKEEP_PREFIX else COLLECTION_KINDS,
+            kinds=kinds,
         )
         if log.append(self.storage, self.prefix, n, data) is not None:
             raise _contended(entry_key(self.prefix, good.n))
+
+    def _guard_body(self, good: RawEntry) -> tuple[Body, Kinds]:
+        """An entry that has no effect; that of a run makes readers ask for the run again."""
+        if self.prefix == UPKEEP_PREFIX:
+            return ("prune", {}), UPKEEP_KINDS
+        run = name_in_key(self.prefix)
+        if run is None:
+            said = {"target": good.n, "digest": good.digest.hex()}
+            return ("attest", {**said, "signature": "art check --repair"}), COLLECTION_KINDS
+        project, run_id = run
+        activity.announce(self.storage, project, run_id, good.n + 1, clock.now_seconds())
+        # Without the state after it, which nobody knows yet.
+        return ("edit", {"run": run_id, "project": project, "changes": {}}), RUN_KINDS
 
 
 def _contended(key: str) -> ConflictError:

@@ -1,5 +1,5 @@
 """
-What versions take: logical, stored, unique and shared bytes.
+What versions take: logical, stored, unique and shared bytes; of the store, what runs take too.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from artstore.catalog.catalog import Catalog
+from artstore.catalog.runs.format import run_prefix
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import DamagedDataError
 from artstore.manifests.reader import Manifest
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import PackReader, batches
-from artstore.storage.protocol import Storage
+from artstore.storage.protocol import KeyInfo, Storage
+from artstore.upkeep.run_survey import RUNS_PREFIX
 from artstore.upkeep.survey import all_collections, version_fragments, version_refs
+from artstore.upkeep.usage_runs import RunUsage, measure_runs
 
-__all__ = ["UsageReport", "measure_new", "measure_usage"]
+__all__ = ["UsageReport", "measure_new", "measure_run", "measure_usage"]
 
 _ONCE, _AGAIN, _ELSEWHERE = 1, 2, 4
 IsMeant = Callable[[CollectionState, VersionState], bool]
@@ -30,12 +33,14 @@ class UsageReport:
         stored_bytes: what they take in the store, each chunk counted once.
         unique_bytes: the part of it that deleting them would free.
         shared_bytes: the part that something else needs too.
+        runs: of the whole store: what the runs of each project take, which is in `stored_bytes`.
     """
 
     logical_bytes: int
     stored_bytes: int
     unique_bytes: int
     shared_bytes: int
+    runs: tuple[RunUsage, ...] = ()
 
 
 def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) -> UsageReport:
@@ -43,11 +48,12 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
     Add up what the versions that `is_meant` picks take.
 
     For the whole store (None) unique is what one version alone needs, shared
-    what several do; what no version needs is in neither.
+    what several do; what no version needs, runs too, is in neither.
 
     Raises:
         DamagedDataError: a manifest cannot be read.
-    Cost: reads all manifests; one byte of memory a chunk.
+    Cost: reads all manifests; one byte of memory a chunk. Of the whole store also one
+        scan of all, and an entry of each run.
     """
     packs = PackReader(storage)
     # A chunk that was moved lies where other versions, later ones, may name it.
@@ -79,9 +85,36 @@ def measure_usage(storage: Storage, catalog: Catalog, is_meant: IsMeant | None) 
             else:
                 once += sizes[pack][ordinal]
     total = once + again + roots
+    runs: tuple[RunUsage, ...] = ()
     if is_meant is None:
-        total = sum(info.size_bytes for info in storage.scan(""))
-    return UsageReport(logical, total, once + roots, again)
+        total, runs = _measure_all(storage)
+    return UsageReport(logical, total, once + roots, again, runs)
+
+
+def measure_run(storage: Storage, project: str, run_id: str) -> UsageReport:
+    """
+    What one run takes; nothing else uses any of it.
+
+    Cost: one scan, one read; of a run that goes on, one for each entry.
+    """
+    runs = measure_runs(storage, storage.scan(run_prefix(project, run_id)))
+    total = sum(one.stored_bytes for one in runs)
+    return UsageReport(total, total, total, 0, runs)
+
+
+def _measure_all(storage: Storage) -> tuple[int, tuple[RunUsage, ...]]:
+    """Bytes of all values, and what runs take of them, by one scan."""
+    total = 0
+
+    def counted() -> Iterator[KeyInfo]:
+        nonlocal total
+        for info in storage.scan(""):
+            total += info.size_bytes
+            if info.key.startswith(RUNS_PREFIX):
+                yield info
+
+    runs = measure_runs(storage, counted())
+    return total, runs
 
 
 def measure_new(
@@ -95,11 +128,11 @@ def measure_new(
     Cost: reads the manifest.
     """
     push = bytes.fromhex(version.push)
-    name = f"-{version.push}".encode()
+    fragment = f"-{version.push}.parquet".encode()
     parts = sum(
         stored_bytes
         for (place, _), stored_bytes in _parts(manifest, packs)
-        if place.endswith((push, name))
+        if place.endswith((push, fragment))
     )
     return parts + storage.stat(version.root).size_bytes
 

@@ -81,6 +81,9 @@ def unknown_failure(error: Exception, visit: Visit) -> Response:
 
 def without_paths(text: str, error: ArtstoreError, site: Site) -> str:
     """A message without the places of this machine."""
+    if isinstance(error.context.get("position"), int):
+        # All of it is what the visitor has written, with a mark below a character.
+        return text
     for path, word in _known_paths(site):
         text = text.replace(path, word)
     if isinstance(error, InvalidInputError) or error.code == "page-not-found":

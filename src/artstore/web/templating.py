@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from artstore import clock
+from artstore.durations import duration_text
 from artstore.web.visible import visible
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ __all__ = [
     "attribute_data",
     "format_age",
     "format_bytes",
+    "format_duration",
+    "format_moment",
+    "is_over",
     "make_templates",
     "render",
     "script_data",
@@ -33,6 +37,7 @@ ERROR_TEMPLATE: Final = "error.html"
 
 _UNITS: Final = ("kB", "MB", "GB", "TB", "PB")
 _STEP: Final = 1000
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _SHOWN_CHARS: Final = 2_000
 """Of a name of somebody, in one line."""
 _AGES: Final = (
@@ -68,6 +73,9 @@ def make_templates(site: Site) -> Environment:
         attribute_data=attribute_data,
         bytes=format_bytes,
         count=format_count,
+        duration=format_duration,
+        is_over=is_over,
+        moment=format_moment,
         script_data=script_data,
         visible=lambda text: visible(text, _SHOWN_CHARS, lines=False),
     )
@@ -117,10 +125,30 @@ def format_count(number: int, word: str = "", words: str | None = None) -> str:
 def format_age(moment: str) -> str:
     """How long ago `2026-01-31T12:00:00Z` was: `3 hours ago`; what is no such moment as it is."""
     try:
-        seconds = clock.now_seconds() - calendar.timegm(time.strptime(moment, "%Y-%m-%dT%H:%M:%SZ"))
+        seconds = clock.now_seconds() - calendar.timegm(time.strptime(moment, _MOMENT))
     except ValueError:
         return moment
     if seconds < 1:
         return "now"
     unit_seconds, word = next((unit, word) for limit, unit, word in _AGES if seconds < limit)
     return f"{format_count(int(seconds // unit_seconds), word)} ago"
+
+
+def format_duration(seconds: int) -> str:
+    """`30 days`, `36 hours`, `90 seconds`: the largest unit that tells it whole."""
+    text = duration_text(seconds)
+    words = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+    return format_count(int(text[:-1]), words[text[-1]])
+
+
+def format_moment(moment: str) -> str:
+    """`2026-01-31T12:00:00Z` as `2026-01-31 12:00 UTC`; what is no such moment as it is."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M UTC", time.strptime(moment, _MOMENT))
+    except ValueError:
+        return moment
+
+
+def is_over(moment: str) -> bool:
+    """Whether `2026-01-31T12:00:00Z` has come, by the clock of this machine."""
+    return moment <= clock.format_time(clock.now_seconds())

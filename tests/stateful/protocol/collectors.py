@@ -51,7 +51,8 @@ class Collector(NamedTuple):
     One gc process.
 
     `marks` are places that are live, records by which they are found among them; `made` is
-    what its repack has written and still has to write (`todo`), of the pack `old`.
+    what its repack has written and still has to write (`todo`), of the pack `old`. `keeps` is
+    what it sees to be needed though the record of somebody else's sweep does not spare it.
     """
 
     step: str = "idle"
@@ -65,6 +66,7 @@ class Collector(NamedTuple):
     condemned: Keys = NOTHING
     listed: tuple[int, ...] = ()
     spares: Keys = NOTHING
+    keeps: Keys = NOTHING
     has_window: bool = False
     is_last: bool = False
 
@@ -96,6 +98,9 @@ def _begin(world: World, habits: Habits, mutant: str) -> Steps:
     unfinished = [k for k, plan in enumerate(world.plans) if not plan.is_done]
     if unfinished:
         yield from _list(world, Collector("list", unfinished[0]), mutant)
+        if habits.window == "some":
+            # Of another machine, with the longer window: it proves the plan.
+            yield from _list(world, Collector("list", unfinished[0], has_window=True), mutant)
     may_mark = not unfinished or mutant == "a second open plan"
     if mutant != "a fence below the mark counts" and _is_gc_rolled_back(world):
         # The log of gc is older than the others: its numbers would come a second time.
@@ -265,6 +270,10 @@ _PLANNING = {
 
 def _list(world: World, gc: Collector, mutant: str) -> Steps:
     plan = world.plans[gc.plan]
+    if not plan.is_readable:
+        if plan.spared is None or mutant == "a plan is given up though its sweep has begun":
+            yield _closed(world, gc.plan), Collector()
+        return
     is_trusted = mutant in {"heads are not compared", "a fence below the mark counts"} or (
         mutant == "a sweep record is trusted" and plan.spared is not None
     )
@@ -315,13 +324,19 @@ def _fence_of(log: Log, k: int) -> int:
 def _spare(world: World, gc: Collector, mutant: str) -> Steps:
     """The sweep record: which of what is condemned stays after all."""
     plan = world.plans[gc.plan]
+    spares = gc.spares
+    if mutant != "fence after the live set":
+        spares = _spared(world, gc, mutant)
     if plan.spared is None:
-        spares = gc.spares
-        if mutant != "fence after the live set":
-            spares = _spared(world, gc, mutant)
-        world = _changed(world, gc.plan, plan._replace(spared=spares))
+        if plan.is_done and mutant != "a sweep record behind done counts":
+            yield world, Collector()
+            return
+        plan = plan._replace(spared=spares)
+        world = _changed(world, gc.plan, plan)
+    assert plan.spared is not None
+    keeps = spares - plan.spared if gc.has_window else NOTHING
     step = "done" if mutant == "done before the last delete" else "delete"
-    yield world, gc._replace(step=step, spares=NOTHING, listed=())
+    yield world, gc._replace(step=step, spares=NOTHING, keeps=keeps, listed=())
 
 
 def _spared(world: World, gc: Collector, mutant: str) -> Keys:
@@ -367,6 +382,10 @@ def _named(world: World, gc: Collector, mutant: str) -> set[str]:
             refs |= which or version.all_refs
         if state.draft == "open" and mutant != "parts are no roots":
             refs |= {ref for part in world.parts for ref in part.refs}
+        if gc.has_window:
+            for number, version in enumerate(state.versions):
+                if is_protected(world, at, number):
+                    refs |= version.all_refs
     return refs
 
 
@@ -386,9 +405,12 @@ def _delete(world: World, gc: Collector, mutant: str) -> Steps:
     """One after the other; what is gone already is no fault. Behind the last one: done."""
     plan = world.plans[gc.plan]
     assert plan.spared is not None
-    there = sorted((plan.condemned - plan.spared) & world.objects)
+    there = sorted((plan.condemned - plan.spared - gc.keeps) & world.objects)
     if there:
         yield world._replace(objects=world.objects - {there[0]}), gc
+    elif gc.keeps & world.objects and mutant != "done though something is kept":
+        # Who wrote the record may be asleep between two deletes.
+        yield world, Collector()
     else:
         yield _closed(world, gc.plan), Collector()
 

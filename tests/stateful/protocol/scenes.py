@@ -60,6 +60,9 @@ SCENES: dict[str, Scene] = {
     "a long first push": with_x(Writer("alone", own="O:o"), logs=(NO_LOG,)),
     "a description": with_x(Writer("describe", own="M:m")),
     "a list that is trimmed": with_x(from_index(), trims=True),
+    "a list that is lost": with_x(from_index(), loses=True),
+    "a list that is lost, a new log": with_x(from_index(1), logs=(NAMED, NO_LOG), loses=True),
+    "a list that is lost, a restore": with_x(Writer("restore"), loses=True, deletes=2),
     "parts of a draft": with_x(
         Writer("part", 0, X, own="A:a"),
         Writer("finish"),
@@ -175,6 +178,9 @@ LARGE_SCENES: dict[str, Scene] = {
     "a log, a new log, many deletions": with_x(
         from_index(0), from_index(1), logs=(NAMED, NO_LOG), deletes=2
     ),
+    "a list that is lost, a push and a restore": with_x(
+        from_index(), Writer("restore"), loses=True
+    ),
     "two descriptions": with_x(Writer("describe", own="M:m"), Writer("describe", own="N:n")),
     "two parts": with_x(
         Writer("part", 0, X, own="A:a"),
@@ -230,6 +236,9 @@ MUTANTS: dict[str, str] = {
     "sweep looks at new versions only": "a restore",
     "mark without the window": "a restore inside the window",
     "only what is live": "published and deleted before the fence",
+    "done though something is kept": "collectors with windows of their own",
+    "a plan is given up though its sweep has begun": "a list that is lost",
+    "a sweep record behind done counts": "a list that is lost, a restore",
     "link without a look": "a link",
     "description without a check": "a description",
     "descriptions are not marked": "a description",

@@ -35,7 +35,8 @@ class Scene(NamedTuple):
     Where a search starts, and what people do besides.
 
     `deletes` and `purges` are how many of them there may be in all; `trims`: lists of plans
-    that are done may go; `copies`: the store may be copied and the copy put back.
+    that are done may go; `loses`: those of open ones, too; `copies`: the store may be copied
+    and the copy put back.
     """
 
     logs: tuple[tuple[Entry, ...], ...]
@@ -47,6 +48,7 @@ class Scene(NamedTuple):
     deletes: int = 1
     purges: int = 0
     trims: bool = False
+    loses: bool = False
     copies: str = ""
     abandons: bool = False
     parts: frozenset[Any] = frozenset()
@@ -108,9 +110,9 @@ def _people(scene: Scene, world: World) -> Iterator[World]:
         for at, log in enumerate(world.logs):
             if fold(log).draft == "open":
                 yield appended(world, at, Entry("abandon"))
-    if scene.trims:
+    if scene.trims or scene.loses:
         for k, plan in enumerate(world.plans):
-            if plan.is_done and plan.is_readable:
+            if plan.is_readable and (plan.is_done or scene.loses):
                 trimmed = plan._replace(is_readable=False)
                 yield world._replace(plans=(*world.plans[:k], trimmed, *world.plans[k + 1 :]))
     if scene.copies:

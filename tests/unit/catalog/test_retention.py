@@ -251,7 +251,9 @@ def test_what_is_deleted_has_no_pins(log: LogWriter, request_: Request) -> None:
 
 
 def test_a_holder_is_written_like_a_name(log: LogWriter) -> None:
-    assert refusal(log.state(), PinRequest(0, LATER, "free text")).code == "name-invalid"
+    refused = refusal(log.state(), PinRequest(0, LATER, "free text"))
+    assert refused.code == "name-invalid"
+    assert "the holder of a pin has letters" in refused.message
 
 
 # --- purge ----------------------------------------------------------------------------------

@@ -54,6 +54,19 @@ def fixed() -> Any:
         yield fixed
 
 
+def test_the_heads_of_all_projects_are_told_but_those_of_deleted_runs(place: Path | None) -> None:
+    storage = MemoryStorage()
+    write(log_of(storage, "a"), start(), update(), end())
+    write(log_of(storage, "b"), start(config={"said": '"deleted":true', "deleted": True}))
+    write(log_of(storage, "c"), start(), ("delete", {}))
+    write(RunLog(storage, "other", "a", "me@here"), start())
+    index = index_of(storage, place)
+    assert index.all_heads() == {}
+    for project in ("demo", "other"):
+        index.refresh(project)
+    assert index.all_heads() == {("demo", "a"): 2, ("demo", "b"): 0, ("other", "a"): 0}
+
+
 def test_what_happens_after_is_learnt(place: Path | None, fixed: FixedClock) -> None:
     storage = MemoryStorage()
     index = index_of(storage, place)

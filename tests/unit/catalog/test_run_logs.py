@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from artstore import clock
 from artstore.catalog.format import Body, encode_entry
 from artstore.catalog.runs import activity
+from artstore.catalog.runs.changes import CHANGES_MAX_BYTES, cut_large, split_changes
 from artstore.catalog.runs.format import RUN_KINDS, check_run_id, object_key, run_prefix
-from artstore.catalog.runs.runlog import RunLog, RunState, split_changes
+from artstore.catalog.runs.runlog import RunLog, RunState
 from artstore.catalog.runs.state import applied, current_state, empty_whole
 from artstore.errors import InvalidInputError, LimitExceededError
 from artstore.storage.memory import MemoryStorage
@@ -162,6 +163,39 @@ def test_damage_costs_what_the_damaged_entry_said() -> None:
     assert opened(storage).refresh().whole["config"]["d"] == 4
 
 
+def test_what_follows_an_entry_that_was_damaged_later_counts() -> None:
+    storage = MemoryStorage()
+    log = opened(storage)
+    write(log, start(config={"a": 1}), update(config={"b": 2}), update(config={"c": 3}), end())
+    key = f"{log.prefix}{1:012d}"
+    data = bytearray(storage.read(key))
+    data[len(data) // 2] ^= 1
+    storage.delete([key])
+    storage.create(key, bytes(data))
+    found = opened(storage).refresh()
+    assert [warning.n for warning in found.warnings] == [1]
+    assert current_state(found.whole, 0.0) == "finished"
+    storage.delete([f"{log.prefix}{3:012d}"])
+    found = opened(storage).refresh()
+    assert found.whole["config"] == {"a": 1, "c": 3}
+
+
+def test_a_newest_entry_that_was_put_back_is_read_again_by_who_saw_it_damaged() -> None:
+    storage = MemoryStorage()
+    log = opened(storage)
+    write(log, start(config={"a": 1}), update(config={"b": 2}))
+    key = f"{log.prefix}{1:012d}"
+    sound = storage.read(key)
+    storage.delete([key])
+    storage.create(key, sound[:-1])
+    reader = opened(storage)
+    assert reader.refresh().whole["config"] == {"a": 1}
+    storage.delete([key])
+    storage.create(key, sound)
+    found = reader.refresh()
+    assert (found.whole["config"], found.warnings) == ({"a": 1, "b": 2}, ())
+
+
 def test_an_entry_is_announced_before_it_is_written() -> None:
     storage = MemoryStorage()
     with clock.use(FixedClock(BEGAN_SECONDS)):
@@ -200,6 +234,33 @@ def test_large_changes_travel_in_parts() -> None:
     assert whole == applied(empty_whole("demo", "r1"), changes)
     with pytest.raises(LimitExceededError, match="config 'huge'"):
         split_changes({"config": {"small": 1, "huge": "v" * 2_000_000}})
+
+
+def test_what_no_entry_can_hold_is_cut_and_told() -> None:
+    large = "é" * 400_000
+    told: dict[str, int] = {}
+    changes = {
+        "config": {"lr": 0.1, "prompt": large},
+        "environment": {"git": {"commit": "ab", "diff": large, "untracked": []}, "host": "lab"},
+        "summary": {"rows": [0.5] * 300_000},
+        "notes": large,
+        "alerts": [{"title": "t", "text": large}],
+        "tags": ["one"],
+    }
+    cut = cut_large(changes, told.__setitem__)
+    assert sorted(told) == ["alerts", "config.prompt", "environment.git", "notes", "summary.rows"]
+    assert min(told.values()) > CHANGES_MAX_BYTES
+    assert cut["config"]["lr"] == 0.1
+    assert cut["config"]["prompt"].startswith("é" * 60_000)
+    assert "cut here, of 800,002 bytes" in cut["config"]["prompt"]
+    assert cut["environment"]["git"]["commit"] == "ab"
+    assert cut["environment"]["git"]["diff"].startswith("é")
+    assert "left out" in cut["summary"]["rows"]
+    assert cut["alerts"][0]["title"] == "t"
+    # They are held now, and cut once.
+    assert split_changes(cut)
+    assert cut_large(cut, told.__delitem__) == cut
+    assert cut_large({"config": {"a": 1}}, told.__delitem__) == {"config": {"a": 1}}
 
 
 @pytest.mark.parametrize("text", ["a", "a.b", "A-1_x", "v" * 64])

@@ -207,6 +207,28 @@ def test_a_grace_below_an_hour_is_refused() -> None:
         store.collect_garbage(grace=timedelta(minutes=59))
 
 
+def test_a_rate_of_nothing_is_refused_before_anything_is_read() -> None:
+    store = opened(in_memory(every_kind()))
+    with pytest.raises(InvalidInputError, match="at least one byte"):
+        store.collect_garbage(limit_rate=0)
+
+
+def test_versions_whose_content_is_gone_already_are_not_told_again(clock: TwoClocks) -> None:
+    memory = MemoryStorage("x")
+    store = opened(StallingStorage(memory, clock))
+    for number in range(3):
+        log(store, "d", {"a": noise(5000, number)})
+        if number:
+            store.delete(f"d:v{number - 1}")
+            clock.seconds += 9 * DAY
+        told = store.collect_garbage(dry_run=True, grace=timedelta(hours=1)).plan
+        assert told is not None
+        assert [one.versions for one in told.collections] == [(number - 1,)] * bool(number)
+        for _ in range(2):
+            store.collect_garbage(grace=timedelta(hours=1), force=True)
+            clock.seconds += DAY
+
+
 def test_a_small_gain_is_not_worth_a_plan(clock: TwoClocks) -> None:
     memory = MemoryStorage("x")
     store = opened(StallingStorage(memory, clock))

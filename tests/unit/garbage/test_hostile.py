@@ -108,6 +108,23 @@ def test_a_record_of_a_sweep_that_spares_nothing_is_not_believed(
     assert is_whole(machine("good"), "ds:v0", files)
 
 
+def test_a_made_up_sweep_of_what_can_be_restored_is_held_until_somebody_ends_it(
+    storage: MemoryStorage, machine: Machine
+) -> None:
+    files = fill(machine("good"))
+    log(machine("good"), "ds", {"other": noise(30_000, 99)})
+    machine("good").delete("ds:v0")
+    before = content(storage)
+    write_plan(storage, before, ("sweep", {"plan": 0, "spared": []}))
+    for _ in range(2):
+        collect(machine("good"))
+    assert content(storage) == before
+    machine("good").collect_garbage(give_up=0)
+    machine("good").restore("ds:v0")
+    collect(machine("good"))
+    assert is_whole(machine("good"), "ds:v0", files)
+
+
 def test_keys_that_are_no_content_are_never_deleted(
     storage: MemoryStorage, machine: Machine
 ) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pytest
 
+from artstore.digest import Buffer
 from artstore.garbage import indexrenewal
-from artstore.garbage.indexrenewal import RenewedIndex, renew_index
+from artstore.garbage.indexrenewal import IndexSurvey, RenewedIndex, renew_index
 from artstore.packs.format import KIND_CHUNK_LIST
 from artstore.packs.index import decode_index, encode_index, merge_index
 from artstore.packs.openindex import open_index
 from artstore.packs.reader import PackReader
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Span, Storage
+from tests.unit.garbage.collected import collect, keys, log, opened
 from tests.unit.packs.making import Push, noise
 from tests.unit.packs.moving import pack_id
 
@@ -167,3 +172,57 @@ def test_segments_are_read_many_at_once() -> None:
     storage.reset()
     renew(storage, B)
     assert (storage.snapshot()["read"].calls, storage.snapshot()["read"].items) == (1, 40)
+
+
+class CountingReads(PassingStorage):
+    """Counts how often each value is read."""
+
+    def __init__(self, inner: Storage) -> None:
+        self._inner = inner
+        self.reads: Counter[str] = Counter()
+
+    @property
+    def inner(self) -> Storage:
+        return self._inner
+
+    def read(self, key: str, span: Span | None = None) -> bytes:
+        self.reads[key] += 1
+        return self._inner.read(key, span)
+
+    def read_many(self, requests: Sequence[tuple[str, Span | None]]) -> Iterator[Buffer]:
+        self.reads.update(key for key, _ in requests)
+        return self._inner.read_many(requests)
+
+
+def test_a_plan_that_repacks_reads_each_segment_once() -> None:
+    memory = MemoryStorage("x")
+    for name in ("ds", "other"):
+        files = {f"f{number}": noise(3000, f"{name} {number}") for number in range(9)}
+        log(opened(memory), name, files)
+        log(opened(memory), name, {"f1": files["f1"]})
+        opened(memory).delete(f"{name}:v0")
+    segments = keys(memory, "index/")
+    assert len(segments) >= 2
+    storage = CountingReads(memory)
+    report = collect(opened(storage))
+    assert report.plan is not None
+    assert report.plan.repacked_packs
+    assert {key: storage.reads[key] for key in segments} == dict.fromkeys(segments, 1)
+
+
+def test_segments_that_are_too_many_to_be_held_are_read_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = MemoryStorage()
+    first = segment(storage, 1, [chunk(1, A), chunk(2, B)])
+    second = segment(storage, 2, [chunk(3, A), chunk(4, B)])
+    monkeypatch.setattr(indexrenewal, "_AT_ONCE_BYTES", storage.stat(first).size_bytes)
+    look = IndexSurvey(storage)
+    look.refresh()
+    assert look.projects() == {A: "p", B: "p"}
+    # What came since counts, and what is gone since does not.
+    third = segment(storage, 3, [chunk(5, A), chunk(6, B)])
+    storage.delete([second])
+    done = renew_index(storage, PackReader(storage), {A}.__contains__, {}, look)
+    assert set(done.replaced) == {first, third}
+    assert found(storage) == {2: B, 6: B}

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from artstore import limits
 from artstore.api import Store
+from artstore.catalog.upkeeplog import UPKEEP_PREFIX
+from artstore.manifests.writer import ManifestWriter
 from artstore.packs.format import HEADER
 from artstore.packs.locator import pack_id_of_key
 from artstore.packs.moved import ChunkPlace, decode_moved, encode_moved, moved_key
+from artstore.packs.reader import PackReader
 from artstore.storage.memory import MemoryStorage, open_memory
 from artstore.storage.protocol import Storage
 from tests.faults.damage import values_of
 from tests.trees import File, build, keys_of, noise, open_at, problems_of, push, put
+from tests.unit.catalog.logs import LogWriter
+from tests.unit.garbage.collected import log, opened
 from tests.unit.garbage.repacked import repacked
 from tests.unit.packs.moving import delete, name_of
 
@@ -73,7 +79,6 @@ def test_chunks_named_by_old_and_new_places_are_counted_once(
     repacked(at(storage))
     # The index is gone with all packs: another collection is told of the new place.
     from artstore.garbage.indexrenewal import renew_index
-    from artstore.packs.reader import PackReader
 
     packs = [pack_id_of_key(key) for key in keys_of(storage, "packs/")]
     renew_index(storage, PackReader(storage), lambda pack: pack not in packs, {"p": packs})
@@ -171,13 +176,136 @@ def test_records_come_back_from_a_copy(storage: MemoryStorage, damage: str) -> N
     assert values_of(storage) == whole
 
 
-def test_without_a_copy_a_needed_record_stays_a_problem(storage: MemoryStorage) -> None:
+def damaged(storage: MemoryStorage, key: str) -> None:
+    data = storage.read(key)
+    replace(storage, key, data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_without_a_copy_a_needed_record_stays_a_problem_if_what_it_led_to_is_gone(
+    storage: MemoryStorage,
+) -> None:
     done = repacked(at(storage))
     replace(storage, done.moved[0], b"nonsense")
+    record_of = storage.read(done.moved[0])
+    delete(storage, *done.new_packs["p"])
     report = at(storage).repair()
-    assert [problem.key for problem in report.problems] == [done.moved[0]]
-    assert "no source has it" in report.problems[0].message
-    assert storage.read(done.moved[0]) == b"nonsense"
+    problems = {problem.key: problem.message for problem in report.problems}
+    assert "no source has it" in problems[done.moved[0]]
+    assert storage.read(done.moved[0]) == record_of
+
+
+@pytest.mark.parametrize("damage", ["damaged", "lost"])
+def test_records_are_made_anew_from_the_packs_that_have_the_chunks(
+    storage: MemoryStorage, damage: str
+) -> None:
+    done = repacked(at(storage))
+    whole = values_of(storage)
+    for key in done.moved:
+        if damage == "damaged":
+            damaged(storage, key)
+        else:
+            storage.delete([key])
+    report = at(storage).repair()
+    assert report.is_whole, report.problems
+    assert {source for one in report.repaired for source in one.sources} == {
+        "other packs of this store"
+    }
+    assert problems_of(at(storage)) == []
+    # Under the old keys it is what it was.
+    after = values_of(storage)
+    if damage == "damaged":
+        assert after == whole
+    assert len(keys_of(storage, "moved/")) == len(done.moved)
+    # A reader goes by it, and gc finds all that is needed.
+    for name in ("ds:v1", "ds:v2"):
+        assert not at(storage).verify(name).problems
+    assert at(storage).collect_garbage(dry_run=True).plan is not None
+    assert at(storage).repair().repaired == ()
+
+
+def test_a_dry_run_makes_no_record(storage: MemoryStorage) -> None:
+    done = repacked(at(storage))
+    storage.delete(done.moved)
+    before = values_of(storage)
+    report = at(storage).repair(dry_run=True)
+    assert report.problems == ()
+    assert {one.key.partition("/")[0] for one in report.repaired} == {"moved"}
+    assert values_of(storage) == before
+
+
+@pytest.mark.parametrize("damage", ["damaged", "lost"])
+def test_a_record_that_is_made_has_what_can_be_restored(
+    storage: MemoryStorage, damage: str
+) -> None:
+    done = repacked(at(storage))
+    # Its own file b lies where c does, which lives.
+    at(storage).delete("ds:v1")
+    for key in done.moved:
+        if damage == "damaged":
+            damaged(storage, key)
+        else:
+            storage.delete([key])
+    assert at(storage).repair().is_whole
+    at(storage).restore("ds:v1")
+    for name in ("ds:v1", "ds:v2"):
+        assert not at(storage).verify(name).problems
+
+
+def test_lists_of_files_that_were_moved_are_found_and_then_what_they_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SEGMENT_TARGET_COUNT", 8)
+    monkeypatch.setitem(ManifestWriter.__init__.__kwdefaults__, "inline_bytes", 0)
+    storage = MemoryStorage("x")
+    files = {f"f{number:03}": noise(50, number) for number in range(100)}
+    log(opened(storage), "many", files | {"large": noise(12 * limits.MIB, 1)})
+    log(opened(storage), "many", files)
+    repacked(opened(storage))
+    repacked(opened(storage), number=2)
+    packs = {key.rpartition("/")[0] for key in keys_of(storage, "moved/")}
+    storage.delete(keys_of(storage, "moved/"))
+    report = opened(storage).repair()
+    assert report.is_whole, report.problems
+    for name in ("many:v0", "many:v1"):
+        assert not opened(storage).verify(name).problems
+    # One for each pack that a version names, and not one for each round of looking.
+    made = [key.rpartition("/")[0] for key in keys_of(storage, "moved/")]
+    assert len(made) == len(set(made)) <= len(packs)
+
+
+def test_a_chunk_that_is_damaged_where_it_lies_now_makes_no_record(
+    storage: MemoryStorage,
+) -> None:
+    done = repacked(at(storage))
+    storage.delete(done.moved)
+    for pack in done.new_packs["p"]:
+        data = bytearray(storage.read(key_of(pack)))
+        for offset in PackReader(storage).footer(pack).offsets_bytes():
+            data[offset] ^= 1
+        replace(storage, key_of(pack), bytes(data))
+    assert at(storage).repair().problems
+    assert keys_of(storage, "moved/") == []
+
+
+def test_a_record_that_is_made_leads_to_no_pack_that_gc_is_about_to_delete(
+    storage: MemoryStorage,
+) -> None:
+    done = repacked(at(storage))
+    packs = sorted(done.new_packs["p"])
+    storage.delete(done.moved)
+    # The same packs again, under the ids of another push.
+    copies = {pack: pack[:32] + b"theother" for pack in packs}
+    for pack, copy in copies.items():
+        storage.create(key_of(copy), storage.read(key_of(pack)))
+    condemned = [key_of(copy) for copy in copies.values()]
+    LogWriter(storage, UPKEEP_PREFIX).add("plan", k=0, condemned=condemned, condemned_in=[])
+    assert at(storage).repair().is_whole
+    targets = {
+        target
+        for key in keys_of(storage, "moved/")
+        for target in decode_moved(storage.read(key), key=key).targets
+    }
+    assert targets == set(packs)
 
 
 def test_a_damaged_record_that_nothing_needs_is_removed(storage: MemoryStorage) -> None:

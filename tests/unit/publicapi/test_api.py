@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,34 @@ def test_a_run_is_read_by_the_names_of_wandb() -> None:
     assert Api().run("one").id == Api().run("digits/runs/one").id == "one"
 
 
+def test_a_summary_tells_step_and_runtime_when_asked_and_does_not_write_them() -> None:
+    train("one", 0.1)
+    run = Api().run("one")
+    assert run.summary["_step"] == run.summary.get("_step") == 2
+    assert run.summary["_runtime"] >= 0
+    assert run.summary.get("_timestamp", 0) > 0
+    assert run.summary.get("nothing", 5) == 5
+    assert run.summary.get("nothing") is None
+    with pytest.raises(KeyError):
+        run.summary["nothing"]
+    assert set(run.summary._json_dict) == set(run.summary) == {"loss", "val/acc"}
+    run.summary.update({"new": 1})
+    assert set(Api().run("one").summary) == {"loss", "val/acc", "new"}
+
+
+def test_older_names_of_the_public_api_are_there() -> None:
+    train("one", 0.1, name="first", notes="n", job_type="train")
+    runs = Api().runs("digits")
+    assert runs.length == len(runs) == 1
+    run = runs[0]
+    assert (run.displayName, run.description, run.jobType) == ("first", "n", "train")
+    assert (run.createdAt, run.heartbeatAt) == (run.created_at, run.heartbeat_at)
+    assert json.loads(run.json_config)["lr"] == {"value": 0.1}
+    assert run.host == run.metadata["host"]
+    assert run.commit is None or len(run.commit) >= 40
+    assert run.sweep is None
+
+
 def test_history_is_sampled_evenly_and_has_the_last_row() -> None:
     train("one", 1.0, steps=50)
     run = Api().run("one")
@@ -66,8 +95,9 @@ def test_history_is_sampled_evenly_and_has_the_last_row() -> None:
     rows = run.history(keys=["val/acc"], pandas=False)
     assert rows == [{"_step": 1, "val/acc": 0.5}]
     assert run.history(stream="system", pandas=False) == []
+    assert run.history(stream="events", pandas=False) == []
     with pytest.raises(InvalidInputError, match="stream"):
-        run.history(stream="events")
+        run.history(stream="metrics")
 
 
 def test_scan_history_gives_every_row_between_two_steps() -> None:

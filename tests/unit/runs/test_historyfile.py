@@ -13,6 +13,8 @@ import pytest
 from artstore.errors import DamagedDataError, StorageError
 from artstore.runs import history
 from artstore.runs.rowblocks import FLOAT, INT, TEXT, encode_rows, encode_schema
+from tests.unit.upkeep.runs import history as recorded
+from tests.unit.upkeep.runs import path_of, samples
 
 
 def segment(count: int = 50) -> bytes:
@@ -38,6 +40,28 @@ def test_every_cut_and_every_changed_byte_is_refused_or_read() -> None:
         for hostile in (changed, data[:at]):
             try:
                 history.read_segments([hostile])
+            except DamagedDataError as error:
+                assert error.code == "history-damaged"
+
+
+def test_facts_are_rows_and_the_media_that_cells_name() -> None:
+    pictures = (b"one", b"two", b"three", b"one")
+    data = recorded(pictures)
+    named = {path_of(picture) for picture in pictures}
+    for is_proven in (True, False):
+        facts = history.segment_facts(data, has_steps=True, is_proven=is_proven)
+        assert facts == (4, named)
+    assert history.segment_facts(segment(), has_steps=True, is_proven=True) == (50, frozenset())
+    assert history.segment_facts(samples(), has_steps=False, is_proven=False) == (2, frozenset())
+
+
+def test_facts_of_a_cut_or_changed_segment_are_refused_or_told() -> None:
+    data = recorded((b"one", b"two"))
+    for at in range(0, len(data), 3):
+        changed = data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :]
+        for hostile in (changed, data[:at]):
+            try:
+                history.segment_facts(hostile, has_steps=True, is_proven=False)
             except DamagedDataError as error:
                 assert error.code == "history-damaged"
 

@@ -10,9 +10,12 @@ from artstore.catalog.runs.format import object_key
 from artstore.catalog.runs.state import current_state
 from artstore.errors import NotFoundError
 from artstore.lineage.records import RunName, VersionName
-from tests.trees import keys_of, problems_of
+from artstore.storage.passing import PassingStorage
+from artstore.storage.protocol import Storage, Value
+from tests.trees import keys_of, open_at, problems_of
 from tests.unit.syncing.runs import BEGAN, SESSION, edges, end, log_of, put_segment, start, train
 from tests.unit.syncing.stores import brought, log_files, opened, quiet, sync
+from tests.unit.upkeep.runs import record_run
 
 
 @pytest.fixture
@@ -293,4 +296,56 @@ def test_an_id_that_is_taken_while_the_sync_runs_is_left_to_who_has_it(a: Store,
     assert b.run("one").whole["name"] == "own"
     keys = keys_of(b._storage, "runs/p/one/")
     assert len(keys) == 1
+    quiet(a, b)
+
+
+def test_a_sync_that_was_overtaken_does_not_bring_the_older_state_back(a: Store, b: Store) -> None:
+    start(a, "one", segments={"history": {SESSION: [put_segment(a, "one", 0, 2)]}})
+    storage = b._guarded_storage()
+
+    class Overtaken(PassingStorage):
+        """While the run is on its way it ends, and another machine brings all of it."""
+
+        is_done = False
+
+        @property
+        def inner(self) -> Storage:
+            return storage
+
+        def create(self, key: str, value: Value) -> None:
+            if key.startswith("runs/p/one/0") and not self.is_done:
+                self.is_done = True
+                end(a, "one", segments={"history": {SESSION: [put_segment(a, "one", 1, 5)]}})
+                again = open_at(a.url, a._storage, project="p")
+                sync(again, open_at(b.url, storage, project="p"))
+            self.inner.create(key, value)
+
+    slow = open_at(b.url, Overtaken(), project="p")
+    sync(a, slow)
+    found = open_at(b.url, storage, project="p").run("one")
+    assert found.state == "finished"
+    assert found.history_table().num_rows == 5
+    assert log_of(b, "one").state.n == 0
+
+
+@pytest.mark.parametrize("which", ["history", "console", "media"])
+def test_what_is_damaged_is_named_and_brought_once_it_is_mended(
+    a: Store, b: Store, which: str
+) -> None:
+    record_run(a, "one")
+    storage = a._guarded_storage()
+    key = next(key for key in keys_of(storage, "runs/p/one/") if f"/{which}/" in key)
+    sound = storage.read(key)
+    storage.delete([key])
+    storage.create(key, bytes([sound[0] ^ 1]) + sound[1:])
+    (problem,) = sync(a, b).problems
+    assert (problem.name, problem.code) == ("run:p/one", "history-damaged")
+    assert key in problem.message
+    with pytest.raises(NotFoundError):
+        b.run("one")
+    storage.delete([key])
+    storage.create(key, sound)
+    assert sync(a, b).problems == ()
+    assert b._guarded_storage().read(key) == sound
+    assert problems_of(b) == []
     quiet(a, b)

@@ -214,6 +214,26 @@ def test_secrets_of_the_environment_are_masked_across_writes(
     assert "secret-value-1234" in shown(streams.out)
 
 
+def test_colours_are_kept_and_hide_no_secret(
+    take_over: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over()
+    from artstore.tracking.capture import secrets
+
+    monkeypatch.setenv("MY_TOKEN", "secret-value-1234")
+    secrets._fresh = None
+    kept = Kept()
+    console = Console(kept)
+    console.start()
+    print("\x1b[32mfine\x1b[0m")
+    console.drain()
+    # As libraries colour the numbers in a text.
+    print("\x1b[1mit is secret-value-\x1b[36m1234\x1b[0m.")
+    console.close()
+    secrets._fresh = None
+    assert kept.text() == "\x1b[32mfine\x1b[0m\nit is ***.\n"
+
+
 def test_a_progress_bar_is_one_line(take_over: Any) -> None:
     take_over()
     kept = Kept()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from artstore.runs.printedtext import without_colours
 from artstore.tracking.capture.lines import LINE_MAX_CHARS, LineFolder
 
 
@@ -80,6 +81,51 @@ def test_a_line_without_end_is_cut() -> None:
     (line,) = folded(*["x" * 1000] * 2000)
     assert len(line) < LINE_MAX_CHARS + 100
     assert time.perf_counter() - began < 2
+
+
+def coloured(*texts: str) -> list[str]:
+    folder = LineFolder(with_colours=True)
+    for text in texts:
+        folder.feed(text)
+    return folder.take(with_last=True)
+
+
+@pytest.mark.parametrize(
+    ("texts", "lines"),
+    [
+        (("\x1b[31mred\x1b[0m\x1b[K\n",), ["\x1b[31mred\x1b[0m"]),
+        (
+            ("\x1b[38;2;255;255;255;48;2;255;255;2", "55mx\n"),
+            [f"\x1b[38;2;{'255;' * 3}48;2;255;255;255mx"],
+        ),
+        (("\x1b]0;title\x07\x1b[2J\x1b[?25lx\x1b\x01[31my\n",), ["x[31my"]),
+        (("\x1b[32m10%\r\x1b[32m20%\r\x1b[0m\n", "next\n"), ["\x1b[32m20%\x1b[0m", "next"]),
+        (
+            (
+                "10%\r\x1b[0m",
+                "\x1b[1m20%\n\x1b[0m",
+            ),
+            ["\x1b[0m\x1b[1m20%"],
+        ),
+        (("a\n\x1b[0m",), ["a"]),
+    ],
+)
+def test_colours_stay_and_no_other_sequence_does(texts: tuple[str, ...], lines: list[str]) -> None:
+    assert coloured(*texts) == lines
+
+
+def test_a_coloured_line_that_is_cut_colours_no_other() -> None:
+    (line,) = coloured("\x1b[31m" + "x" * (2 * LINE_MAX_CHARS))
+    assert line.endswith("x\x1b[0m[...]")
+
+
+_PRINTED = st.lists(st.text(st.sampled_from("ab\r\n\x1b[0A1;mK")), max_size=20)
+
+
+@given(_PRINTED)
+def test_colours_apart_the_lines_are_the_same(texts: list[str]) -> None:
+    plain = [without_colours(line).rstrip() for line in coloured(*texts)]
+    assert plain == folded(*texts)
 
 
 @given(st.lists(st.text(st.sampled_from("ab\r\n\x1b[0A1;mK")), max_size=20))

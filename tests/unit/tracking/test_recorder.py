@@ -65,6 +65,22 @@ def test_steps_go_on_by_themselves_wait_for_commit_and_never_back(tmp_path: Path
     assert "step 5" in told[0]
 
 
+def test_steps_before_those_of_a_program_are_not_counted_by_it(tmp_path: Path) -> None:
+    told: list[str] = []
+    with recording(tmp_path, tell=told.append, first_step=7, hidden_steps=7) as recorder:
+        assert recorder.step == 0
+        recorder.log({"a": 0})
+        recorder.log({"a": 1}, step=4)
+        recorder.log({"a": 2}, step=3)
+        assert recorder.step == 4
+        with pytest.raises(InvalidInputError, match=r"below 2\*\*63"):
+            recorder.log({"a": 3}, step=2**63 - 5)
+    assert rows(tmp_path) == [{"_step": 7, "a": 0}, {"_step": 11, "a": 1}]
+    assert told == [
+        "a row of step 3 was not logged: the run is at step 4, and steps cannot go back"
+    ]
+
+
 @pytest.mark.parametrize("step", [1.5, "3", 2**63, math.nan])
 def test_a_step_that_is_no_whole_number_is_refused(tmp_path: Path, step: Any) -> None:
     with recording(tmp_path) as recorder:

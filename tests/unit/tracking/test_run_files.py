@@ -209,11 +209,31 @@ def test_gradients_of_a_watched_module_are_histograms() -> None:
     assert rows[1]["parameters/bias"]["_type"] == "histogram"
 
 
+def test_a_path_that_is_no_pattern_is_saved_with_its_asterisks(place: Path) -> None:
+    for name in ("a[1].txt", "a1.txt", "d*", "dd"):
+        (place / name).write_text(name)
+    with begin(id="a") as run:
+        assert run.save("a[1].txt", glob=False) == [f"{run.dir}/a[1].txt"]
+        assert art.save(str(place / "d*"), policy="now", glob=False) == [f"{run.dir}/d*"]
+        assert run.sync_dir == str(Path(run.dir).parent)
+    assert files_of("run-a-files") == {"a[1].txt": b"a[1].txt", "d*": b"d*"}
+
+
+def test_texts_that_are_written_to_the_logs_stand_among_what_was_printed() -> None:
+    with art.init(id="a", settings={**QUIET, "console": "wrap"}) as run:
+        run.write_logs("kept, and not printed\n")
+        run.pin_config_keys(["lr"])
+    assert store().run("a").console() == "kept, and not printed\n"
+    with begin(id="b") as run:
+        run.write_logs("nothing is kept here")
+    assert store().run("b").console() == ""
+
+
 def test_calls_that_scripts_make_beforehand_do_nothing() -> None:
     assert art.login(key="x", relogin=True) is True
     art.require("core")
     art.setup()
-    assert art.Settings is art.RunSettings
+    assert art.Settings(start_method="thread", console="off").console == "off"
     run = begin(id="a")
     art.mark_preempting()
     art.teardown()

@@ -8,6 +8,7 @@ import pytest
 
 from artstore.catalog.rollups import FAN_OUT
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
+from artstore.errors import CODES
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
 from tests.trees import File, build, keys_of, noise, open_at, push, put
@@ -184,3 +185,22 @@ def test_a_damaged_index_is_told_to_be_advisory(storage: MemoryStorage) -> None:
     ((problem, message),) = found(storage)
     assert problem == key
     assert "advisory" in message
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "flipped"])
+def test_every_problem_says_what_happened_by_a_code(storage: MemoryStorage, how: str) -> None:
+    seen = set()
+    for key in keys_of(storage):
+        if key == "artstore.json":
+            continue
+        data = storage.read(key)
+        storage.delete([key])
+        if how != "gone":
+            changed = data[:-1] if how == "cut" else bytes([data[0] ^ 1]) + data[1:]
+            storage.create(key, changed)
+        problems = open_at("/nowhere/x", storage).check(read_data=1.0).problems
+        seen |= {problem.code for problem in problems}
+        storage.delete([key])
+        storage.create(key, data)
+    assert len(seen) > 2
+    assert seen <= CODES.keys()

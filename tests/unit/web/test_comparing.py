@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,26 @@ def test_versions_of_two_collections_are_compared(compared: TestClient) -> None:
     assert value["a"]["collection"] == "many"
     assert value["counts"]["removed"] == 1
     assert told(compared, a="many:v0", b="v1") == value
+
+
+def test_any_two_versions_are_chosen_in_a_form(client: TestClient) -> None:
+    page = client.get("/p/demo/c/files").text
+    assert 'action="/p/demo/c/files/compare"' in page
+    # What was deleted cannot be compared; what is newest is offered beside the one before.
+    assert re.findall(r'<option value="(\w+)"( selected)?>([^<]*)', page) == [
+        ("v2", "", "v2"),
+        ("v1", " selected", "v1 best"),
+        ("v2", " selected", "v2"),
+        ("v1", "", "v1 best"),
+    ]
+    assert client.get("/p/demo/c/files/compare", params={"a": "v1", "b": "v2"}).status_code == 200
+    # There is nothing to choose from.
+    assert "<select" not in client.get("/p/demo/c/hostile").text
+
+
+def test_the_form_of_a_comparison_has_what_is_compared(compared: TestClient) -> None:
+    page = compared.get(COMPARE.format("many"), params={"a": "demo/shelf:v0", "b": "v1"}).text
+    assert re.findall(r'<option value="([^"]+)" selected', page) == ["demo/shelf:v0", "v1"]
 
 
 def test_many_changes_come_in_pages(compared: TestClient) -> None:

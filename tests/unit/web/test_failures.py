@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from artstore.api import Store
 from artstore.errors import ArtstoreError, DamagedDataError, InvalidInputError, UnavailableError
@@ -145,3 +146,17 @@ def test_a_store_that_is_gone_is_not_taken_for_an_empty_one(
     assert client.get("/").status_code == 200
     found = client.get(f"{API}/p/demo/c/nothing").json()["error"]["code"]
     assert found == "collection-not-found"
+
+
+def test_the_mark_below_a_condition_stands_where_it_should_whatever_paths_are_in_it(
+    client: TestClient,
+) -> None:
+    home = tempfile.gettempdir()
+    where = f"label = 1 and '{home}/x' = nolabel"
+    told = client.get(
+        "/api/v1/p/demo/c/digits/v0/table-rows/examples", params={"where": where}
+    ).json()["error"]
+    first, line, mark = told["message"].split("\n")[:3]
+    assert "nolabel" in first
+    assert line.strip() == where
+    assert mark.index("^") - line.index("label = 1") == told["position"] == where.index("nolabel")

@@ -291,3 +291,18 @@ def test_an_empty_store_says_how_to_begin(tmp_path: object, make_client: MakeCli
     client = make_client(open_site(store))
     assert "art push" in client.get("/").text
     assert client.get(API).json()["projects"] == []
+
+
+def test_small_parts_of_metadata_are_open_and_large_ones_folded(
+    tmp_path: Path, make_client: MakeClient
+) -> None:
+    store = open_at(tmp_path / "store", project="demo")
+    draft = art.Artifact("x", "dataset")
+    draft.metadata = {"small": {"a": 1}, "large": {str(number): number for number in range(20)}}
+    with draft.new_file("x.txt") as file:
+        file.write("x")
+    store.log_artifact(draft)
+    page = make_client(open_site(store)).get("/p/demo/c/x/v0").text
+    tree = page[page.index('<div class="tree">') :]
+    opened = re.findall(r'<details( open)?><summary>(?:<span class="key">(\w+))?', tree)
+    assert set(opened[:3]) == {(" open", ""), (" open", "small"), ("", "large")}

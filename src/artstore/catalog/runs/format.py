@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from artstore import names
@@ -17,9 +18,11 @@ __all__ = [
     "RUN_ID_MAX_CHARS",
     "RUN_KINDS",
     "RUN_OBJECTS",
+    "SegmentName",
     "check_run_id",
     "files_collection",
     "object_key",
+    "parse_segment_name",
     "project_prefix",
     "run_prefix",
 ]
@@ -31,6 +34,7 @@ RUN_OBJECTS: Final = ("history", "system", "console", "media")
 RUN_ID_MAX_CHARS: Final = 64
 _RUN_ID = re.compile(r"[A-Za-z0-9_\-](?:[A-Za-z0-9_\-.]*[A-Za-z0-9_\-])?")
 _SESSION = re.compile(r"[0-9a-f]{16}")
+_SEGMENT = re.compile(r"(history|system|console)/([0-9a-f]{16})-([0-9]{6,12})\.(parquet|txt)")
 _STORE = re.compile(r"[0-9a-f]{32}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _EXIT_CODE_LIMIT: Final = 2**31
@@ -67,6 +71,28 @@ def object_key(project: str, run_id: str, kind: str, name: str) -> str:
     """The key of something that lies beside a run's log: a segment, a picture."""
     assert kind in RUN_OBJECTS
     return f"{run_prefix(project, run_id)}{kind}/{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """Part `number` of what a session wrote of one kind: `history`, `system` or `console`."""
+
+    kind: str
+    session: str
+    number: int
+
+
+def parse_segment_name(name: str) -> SegmentName | None:
+    """
+    What a key says behind the prefix of its run; None if it is none of a segment.
+
+    Args:
+        name: `history/<session>-000001.parquet`.
+    """
+    match = _SEGMENT.fullmatch(name)
+    if match is None or (match[4] == "txt") != (match[1] == "console"):
+        return None
+    return SegmentName(match[1], match[2], int(match[3]))
 
 
 def files_collection(run_id: str) -> str:
@@ -129,6 +155,10 @@ def _is_brought(value: Any) -> bool:
     )
 
 
+def _are_sessions(value: Any) -> bool:
+    return type(value) is list and all(map(_is_session, value))
+
+
 _is_store = _matches(_STORE)
 _is_session = _matches(_SESSION)
 _is_time = _matches(_TIME)
@@ -164,6 +194,7 @@ RUN_KINDS: Final[Kinds] = {
     ),
     "delete": (*_NAMED, ("whole", _is_whole)),
     "restore": (*_NAMED, ("whole", _is_whole)),
+    "sweep": (*_NAMED, ("sessions", _are_sessions), ("whole", _is_whole)),
 }
 """The kinds of `runs/<project>/<run id>/` in format 1."""
 

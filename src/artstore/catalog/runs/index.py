@@ -9,7 +9,7 @@ fold of what the store holds, and the file may vanish at any time.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
@@ -26,7 +26,7 @@ from artstore.storage.protocol import Storage
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Edge", "RunIndex"]
+__all__ = ["Edge", "RunIndex", "run_edges"]
 
 _SCHEMA_NUMBER: Final = 1
 _SCHEMA: Final = """
@@ -307,6 +307,20 @@ class RunIndex:
         """The number of the last entry that is known of each run. Cost: no request."""
         return {run_id: n for run_id, (n, _) in self._known(project).items()}
 
+    def all_heads(self) -> dict[tuple[str, str], int]:
+        """As `heads`, by project and run id, of all runs but deleted ones. Cost: no request."""
+
+        def load(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+            query = "SELECT project, run, n, facts FROM runs WHERE store = ?"
+            return {
+                (project, run): n
+                for project, run, n, facts in db.execute(query, (self._store_id,))
+                # Any run may have the text in its config: few are parsed.
+                if '"deleted":true' not in facts or not json.loads(facts)["deleted"]
+            }
+
+        return self._ask(load)
+
     def edges_of_versions(self, versions: Sequence[tuple[str, int]]) -> list[Edge]:
         """The edges of versions `(project/name, number)`, in any project. Cost: no request."""
         return self._edges("artifact = ? AND version = ?", versions)
@@ -419,7 +433,18 @@ def _keep(
         facts = {name: value for name, value in whole.items() if name not in rest}
         until = _watched_until(whole)
         rows.append((store, project, run_id, state.n, until, _text(facts), _text(rest)))
-        edges += [(store, *edge) for edge in _edges_of(project, run_id, whole)]
+        edges += [
+            (
+                store,
+                edge.artifact,
+                edge.version,
+                edge.direction,
+                project,
+                run_id,
+                _text(edge.detail),
+            )
+            for edge in run_edges(project, run_id, whole)
+        ]
     taken = [row[:3] for row in rows]
     db.executemany("DELETE FROM edges WHERE store = ? AND project = ? AND run = ?", taken)
     db.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
@@ -454,9 +479,8 @@ def _watched_until(whole: Whole) -> float:
     return max(news) + _WATCHED_SECONDS
 
 
-def _edges_of(
-    project: str, run_id: str, whole: Whole
-) -> Iterator[tuple[str, int, str, str, str, str]]:
+def run_edges(project: str, run_id: str, whole: Mapping[str, Any]) -> Iterator[Edge]:
+    """The edges that all that is said of a run tells of."""
     for direction in _DIRECTIONS:
         for detail in whole[direction]:
             artifact, version = detail.get("artifact"), detail.get("version")
@@ -465,7 +489,7 @@ def _edges_of(
                 if type(store := detail.get("store")) is str:
                     # Of a store that this one has it not from: no version here is meant.
                     artifact = f"{store}//{artifact}"
-                yield artifact, version, direction, project, run_id, _text(detail)
+                yield Edge(direction, project, run_id, artifact, version, detail)
 
 
 def _text(value: Any) -> str:

@@ -7,16 +7,17 @@ damaged entry said: it is passed over and told, and writing goes on behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from artstore import canonical, clock, limits
+from artstore import clock
 from artstore.catalog import log
 from artstore.catalog.format import (
     Body,
     LogEntry,
     RawEntry,
+    UnknownEntry,
     VoidEntry,
     decode_entry,
     encode_entry,
@@ -30,13 +31,11 @@ from artstore.catalog.state import LogWarning
 from artstore.errors import ConflictError, LimitExceededError
 from artstore.storage.protocol import Storage
 
-__all__ = ["ANNOUNCED_KINDS", "RunLog", "RunState", "decode_last", "run_entry_key", "split_changes"]
+__all__ = ["ANNOUNCED_KINDS", "RunLog", "RunState", "decode_last", "run_entry_key"]
 
-ANNOUNCED_KINDS: Final = frozenset(["start", "end", "edit", "sync", "delete", "restore"])
-WITH_WHOLE: Final = frozenset(["end", "edit", "delete", "restore"])
+ANNOUNCED_KINDS: Final = frozenset(["start", "end", "edit", "sync", "delete", "restore", "sweep"])
+WITH_WHOLE: Final = frozenset(["end", "edit", "delete", "restore", "sweep"])
 _ROUND_COUNT: Final = 10_000
-_CHANGES_MAX_BYTES: Final = limits.ENTRY_MAX_BYTES // 2
-"""Of the changes of one entry: the rest of it needs room too."""
 
 Decide = Callable[[Whole], Body | None]
 """The entry to write on a state; None for nothing to do. Run again after every lost race."""
@@ -71,6 +70,7 @@ class RunLog:
     author: str
     _whole: Whole = field(init=False)
     _head: Head = START
+    _has_damaged_tail: bool = False
     _warnings: list[LogWarning] = field(default_factory=list)
     _added: list[LogEntry] = field(default_factory=list)
 
@@ -98,12 +98,39 @@ class RunLog:
 
         Cost: one scan; one batch of reads if there is something new.
         """
+        if self._has_damaged_tail:
+            # What was damaged when it was read may have been put back since.
+            self._forget()
         if self._head.n < 0:
             entries, _, _ = log.read_all(self.storage, self.prefix, with_rollups=False)
         else:
             entries = log.read_tail(self.storage, self.prefix, self._head).entries
         self._take(entries)
         return self.state
+
+    def _forget(self) -> None:
+        self._whole, self._head = empty_whole(self.project, self.run_id), START
+        self._has_damaged_tail = False
+        self._warnings, self._added = [], []
+
+    def fold(self, entries: Iterable[RawEntry]) -> RunState:
+        """Learn entries that somebody else has read, in order. Cost: no request."""
+        self._take(entries)
+        return self.state
+
+    def replay(self) -> Iterator[tuple[str, RunState]]:
+        """
+        The kind of each entry, empty if it is void or unknown, and the state after it.
+
+        Of a log that was not read before.
+
+        Cost: one scan; one batch of reads.
+        """
+        assert self._head.n < 0
+        entries, _, _ = log.read_all(self.storage, self.prefix, with_rollups=False)
+        for raw in entries:
+            taken = self._take_one(raw)
+            yield taken.kind if isinstance(taken, LogEntry) else "", self.state
 
     def append(self, decide: Decide) -> RunState:
         """
@@ -159,28 +186,35 @@ class RunLog:
             # Too large to be said at once: readers then fold all entries.
             return encoded(None)
 
-    def _take(self, entries: Sequence[RawEntry]) -> None:
+    def _take(self, entries: Iterable[RawEntry]) -> None:
         for raw in entries:
-            expected = self._head.n + 1
-            if raw.n < expected:
-                continue
-            previous = self._head.digest
-            if raw.n > expected:
-                self._warn("log-hole", expected, f"entries {expected} to {raw.n - 1} are missing")
-            taken = (
-                VoidEntry(raw.n, "is too large")
-                if raw.data is None
-                else decode_entry(
-                    raw.data, raw.n, previous if raw.n == expected else None, RUN_KINDS
-                )
-            )
-            if isinstance(taken, LogEntry):
-                if self._whole["origin"] and taken.kind != "sync":
-                    self._added.append(taken)
-                self._whole = apply_entry(self._whole, taken)
-            elif isinstance(taken, VoidEntry):
-                self._warn("log-void-entry", raw.n, f"entry {raw.n} {taken.reason}; it is ignored")
-            self._head = Head(raw.n, raw.digest, raw.size_bytes)
+            if raw.n > self._head.n:
+                self._take_one(raw)
+
+    def _take_one(self, raw: RawEntry) -> LogEntry | VoidEntry | UnknownEntry:
+        expected = self._head.n + 1
+        previous = self._head.digest
+        if raw.n > expected:
+            self._warn("log-hole", expected, f"entries {expected} to {raw.n - 1} are missing")
+        taken = self._decode(raw, previous if raw.n == expected else None)
+        if isinstance(taken, LogEntry):
+            if self._whole["origin"] and taken.kind != "sync":
+                self._added.append(taken)
+            self._whole = apply_entry(self._whole, taken)
+        elif isinstance(taken, VoidEntry):
+            self._warn("log-void-entry", raw.n, f"entry {raw.n} {taken.reason}; it is ignored")
+        self._has_damaged_tail = isinstance(taken, VoidEntry) and taken.is_damaged
+        self._head = Head(raw.n, raw.digest, raw.size_bytes)
+        return taken
+
+    def _decode(self, raw: RawEntry, previous: bytes | None) -> LogEntry | VoidEntry | UnknownEntry:
+        if raw.data is None:
+            return VoidEntry(raw.n, "is too large", is_damaged=True)
+        taken = decode_entry(raw.data, raw.n, previous, RUN_KINDS)
+        if self._has_damaged_tail and isinstance(taken, VoidEntry) and not taken.is_chained:
+            # The bytes before it were sound when it was written: they alone are lost.
+            return decode_entry(raw.data, raw.n, None, RUN_KINDS)
+        return taken
 
     def _warn(self, code: str, n: int, message: str) -> None:
         self._warnings.append(LogWarning(code, n, message))
@@ -200,57 +234,6 @@ def decode_last(project: str, run_id: str, raw: RawEntry) -> RunState | None:
     if (taken.fields.get("run"), taken.fields.get("project")) != (run_id, project):
         return None
     return RunState(apply_entry(empty_whole(project, run_id), taken), raw.n)
-
-
-def split_changes(changes: dict[str, Any]) -> list[dict[str, Any]]:
-    """
-    Changes in parts that one entry each can hold, in an order that comes to the same.
-
-    Raises:
-        LimitExceededError: `limit-exceeded`, naming the one value that is too large.
-    Cost: encodes them once to measure.
-    """
-    if _size_of(changes) <= _CHANGES_MAX_BYTES:
-        return [changes]
-    parts: list[dict[str, Any]] = [{}]
-    room = _CHANGES_MAX_BYTES
-    for name, value in changes.items():
-        for piece in _pieces(name, value):
-            size = _size_of(piece)
-            if size > _CHANGES_MAX_BYTES:
-                key = next(iter(piece[name]), "") if type(value) is dict else ""
-                raise LimitExceededError(
-                    f"{name} {key!r} of a run has {size} bytes, more than {_CHANGES_MAX_BYTES}",
-                    code="limit-exceeded",
-                    hint="log it as an artifact and name that",
-                )
-            if size > room:
-                parts.append({})
-                room = _CHANGES_MAX_BYTES
-            _merge(parts[-1], name, piece[name])
-            room -= size
-    return parts
-
-
-def _pieces(name: str, value: Any) -> list[dict[str, Any]]:
-    if type(value) is dict and name != "segments":
-        return [{name: {key: one}} for key, one in value.items()]
-    if type(value) is list and name != "tags":
-        return [{name: [one]} for one in value]
-    return [{name: value}]
-
-
-def _merge(part: dict[str, Any], name: str, value: Any) -> None:
-    if name not in part:
-        part[name] = value
-    elif type(value) is dict:
-        part[name] = {**part[name], **value}
-    else:
-        part[name] = [*part[name], *value]
-
-
-def _size_of(value: Any) -> int:
-    return len(canonical.encode(value, what="changes of a run"))
 
 
 def run_entry_key(project: str, run_id: str, n: int) -> str:

@@ -56,6 +56,7 @@ def empty_whole(project: str, run_id: str) -> Whole:
         "alerts": [],
         "environment": {},
         "segments": {},
+        "swept": [],
         "sessions": [],
         "origin": {},
         "brought": {},
@@ -67,7 +68,7 @@ def apply_entry(whole: Whole, entry: LogEntry) -> Whole:
     fields = entry.fields
     stated = fields.get("whole")
     if stated is not None:
-        return _normal(stated, whole["project"], whole["run"])
+        return _without_swept(_normal(stated, whole["project"], whole["run"]))
     after = applied(whole, fields.get("changes") or {})
     after["created"] = after["created"] or fields.get("started") or entry.time
     after["updated"] = entry.time
@@ -77,7 +78,21 @@ def apply_entry(whole: Whole, entry: LogEntry) -> Whole:
         after["origin"], after["brought"] = dict(fields["origin"]), dict(fields["brought"])
     elif entry.kind in ("delete", "restore"):
         after["deleted"] = entry.kind == "delete"
-    return after
+    elif entry.kind == "sweep" and after["deleted"]:
+        after["swept"] = sorted({*after["swept"], *fields["sessions"]})
+    return _without_swept(after)
+
+
+def _without_swept(whole: Whole) -> Whole:
+    """What a session wrote is gone once it was swept, whatever a late entry names."""
+    gone = set(whole["swept"])
+    if not gone or not any(map(gone.intersection, map(_object, whole["segments"].values()))):
+        return whole
+    kept = {
+        kind: {session: one for session, one in _object(by_session).items() if session not in gone}
+        for kind, by_session in whole["segments"].items()
+    }
+    return {**whole, "segments": kept}
 
 
 def applied(whole: Whole, changes: Mapping[str, Any]) -> Whole:
@@ -152,6 +167,7 @@ def _normal(stated: Mapping[str, Any], project: str, run_id: str) -> Whole:
     after["sessions"] = [one for one in after["sessions"] if _is_session(one)]
     for name in _LISTS:
         after[name] = [value for value in after[name] if type(value) is dict]
+    after["swept"] = [session for session in after["swept"] if type(session) is str]
     if not all(type(after["origin"].get(name)) is str for name in ("store", "project", "run")):
         after["origin"] = {}
     after["brought"] = {store: n for store, n in after["brought"].items() if type(n) is int}

@@ -188,6 +188,7 @@ class Groups:
     Attributes:
         start: place of the first of them.
         total: how many groups there are.
+        matching: how many rows are in all of them.
         by: the columns of `keys`.
         keys: a `pyarrow.Table`: of each group its key, None for missing values; cut for display.
         lengths: as in `Window`, of `keys`.
@@ -198,6 +199,7 @@ class Groups:
 
     start: int
     total: int
+    matching: int
     by: tuple[ColumnInfo, ...]
     keys: Any
     lengths: Mapping[str, tuple[int | None, ...]]

@@ -90,9 +90,11 @@ def groups_of(  # noqa: PLR0917 - a request has as many parts
         Group(counts[at], tuple(one[at] for one in summaries), examples[at])
         for at in range(page.num_rows)
     )
+    totals = page if page.num_rows else work.totals()
     return Groups(
         start=order.start,
-        total=page["total"][0].as_py() if page.num_rows else work.total(),
+        total=totals["total"][0].as_py(),
+        matching=totals["matching"][0].as_py(),
         by=tuple(keys),
         keys=shown,
         lengths=lengths,
@@ -124,17 +126,17 @@ class _Grouping:
             sort = [f"n {way}", *(f"k{at} ASC NULLS LAST" for at in range(len(self._keys)))]
         return self._plan().run(
             f"SELECT *, (row_number() OVER (ORDER BY {', '.join(sort)}) - 1)::INT AS g, "
-            f"count(*) OVER () AS total FROM "
+            f"count(*) OVER () AS total, (sum(n) OVER ())::BIGINT AS matching FROM "
             f"(SELECT {keys}, count(*) AS n FROM s WHERE w GROUP BY {', '.join(self._keys)}) "
             f"ORDER BY g LIMIT {self._order.count} OFFSET {self._order.start}"
         )
 
-    def total(self) -> int:
-        """How many groups there are."""
-        found = self._plan().run(
-            f"SELECT count(*) AS n FROM (SELECT 1 FROM s WHERE w GROUP BY {', '.join(self._keys)})"
+    def totals(self) -> Any:
+        """How many groups there are, and how many rows: of a page behind the last group."""
+        return self._plan().run(
+            "SELECT count(*) AS total, coalesce(sum(n), 0)::BIGINT AS matching FROM "
+            f"(SELECT count(*) AS n FROM s WHERE w GROUP BY {', '.join(self._keys)})"
         )
-        return int(found["n"][0].as_py())
 
     def keys_shown(self, page: Any) -> tuple[Any, dict[str, tuple[int | None, ...]]]:
         """The keys as a page shows them."""

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Final, Literal
 
 from artstore import clock, forks
+from artstore.runs.printedtext import without_colours
 from artstore.tracking.capture import secrets
 from artstore.tracking.capture.lines import LineFolder
 from artstore.tracking.capture.redirect import Redirect
@@ -71,7 +72,7 @@ class Console:
         self._waiting: deque[tuple[str, str]] = deque()
         self._waiting_chars = 0
         self._drain_lock = threading.Lock()
-        self._folders = {name: LineFolder() for name in _STREAMS}
+        self._folders = {name: LineFolder(with_colours=True) for name in _STREAMS}
         self._allowed_bytes = float(burst_bytes)
         self._allowed_at = clock.monotonic_seconds()
         self._left_out: dict[str, _LeftOut] = {name: _LeftOut() for name in _STREAMS}
@@ -196,8 +197,7 @@ class Console:
     def _hand_on(self, name: str, lines: list[str]) -> None:
         if not lines:
             return
-        # Together, so that a secret of several lines is one.
-        text = self._mask("\n".join(lines))
+        text = self._masked("\n".join(lines))
         gap, kept = self._left_out[name], list[str]()
         if not gap.lines and self._is_allowed(len(text.encode("utf-8", "replace")) + 1):
             self._sink(name, text + "\n")
@@ -213,6 +213,13 @@ class Console:
                 gap.add(line)
         if kept:
             self._sink(name, "\n".join(kept) + "\n")
+
+    def _masked(self, text: str) -> str:
+        """Without secrets; of all lines together, so that one of several lines is one."""
+        # Colours in the middle of a secret hide it: where there is one, they go.
+        plain = without_colours(text)
+        masked = self._mask(plain)
+        return text if masked == plain else masked
 
     def _is_allowed(self, size_bytes: int) -> bool:
         now = clock.monotonic_seconds()

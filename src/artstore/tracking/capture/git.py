@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DIFF_MAX_BYTES", "UNTRACKED_MAX_COUNT", "git_head", "git_state", "repository_root"]
 
-DIFF_MAX_BYTES: Final = 1024 * 1024
-"""Kept of a diff; more than that is data in a repository, not a change of code."""
+DIFF_MAX_BYTES: Final = 256 * 1024
+"""Kept of a diff, so that it fits into an entry of the run's log with the rest; more is data in a
+repository, not a change of code."""
 UNTRACKED_MAX_COUNT: Final = 200
 """Names of files that git does not know."""
 

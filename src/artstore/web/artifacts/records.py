@@ -24,21 +24,33 @@ def collection_record(info: CollectionInfo, new_bytes: int | None) -> dict[str, 
         "new_bytes": new_bytes,
         "tags": list(info.tags),
         "updated_at": info.updated or None,
+        "retention": records.retention_record(info.retention),
+        "protected_aliases": list(info.protected_aliases),
     }
 
 
 def listed_version(
-    state: VersionState, latest: int | None, message: str | None, new_bytes: int | None
+    state: VersionState,
+    latest: int | None,
+    message: str | None,
+    new_bytes: int | None,
+    deleted: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """One line of a list of versions, of which `latest` is the newest that is not deleted."""
-    gone, source = state.deleted, state.source
+    """
+    One line of a list of versions.
+
+    Args:
+        latest: the newest that is not deleted.
+        deleted: what is told of its deletion.
+    """
+    source = state.source
     return {
         **records.listed_version(state, latest),
         "new_bytes": new_bytes,
         "message": message,
-        "deleted": None
-        if gone is None
-        else {"by": gone.by, "time": gone.time, "is_purged": gone.is_purged},
+        "deleted": deleted,
+        "ttl_seconds": state.ttl_seconds,
+        "pins": records.pin_records(state.pins),
         "source": None if source is None else f"{source.project}/{source.name}:v{source.version}",
         "run": made_by(state),
     }

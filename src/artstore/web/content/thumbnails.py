@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, Protocol
 
 from artstore import forks, limits
-from artstore.errors import ArtstoreError
+from artstore.errors import ArtstoreError, InvalidInputError
 from artstore.storeaccess import settings_of
 from artstore.web.content.thumbnailcache import ThumbnailCache
 from artstore.web.previews.versionfile import is_content
+from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "ThumbnailDesk",
     "fitting_side",
     "gallery_side",
+    "thumbnail_side",
     "thumbnails_of",
 ]
 
@@ -45,6 +47,16 @@ _INLINE_BYTES: Final = 16 * limits.KIB
 """More in an answer is worth a request of its own, which the browser keeps."""
 _MAKING_LOCKS: Final = 64
 _READ_BYTES: Final = 8 * limits.MIB
+
+
+class _ImageFile(Protocol):
+    """What is asked of an image file: an entry of a manifest has it."""
+
+    @property
+    def digest(self) -> bytes: ...
+
+    @property
+    def path(self) -> str: ...
 
 
 class _Wanted(NamedTuple):
@@ -64,6 +76,17 @@ def gallery_side(size_pixels: int | None) -> int:
     return fitting_side(size_pixels or _USUAL_PIXELS)
 
 
+def thumbnail_side(text: str) -> int:
+    """What an address says as `?size=`. Raises InvalidInputError `value-invalid`."""
+    if text not in map(str, THUMBNAIL_SIDES):
+        raise InvalidInputError(
+            f"no thumbnail has the size {visible(text, 40)!r}",
+            code="value-invalid",
+            hint=f"one of {', '.join(map(str, THUMBNAIL_SIDES))}",
+        )
+    return int(text)
+
+
 class ThumbnailDesk:
     """
     What makes thumbnails and finds those that were made. For several threads.
@@ -79,13 +102,15 @@ class ThumbnailDesk:
         self._lock = forks.new_lock()
         self._running_in = -1
 
-    def make(self, entry: Entry, side: int, open_file: Callable[[], BinaryIO]) -> tuple[bytes, str]:
+    def make(
+        self, entry: _ImageFile, side: int, open_file: Callable[[], BinaryIO]
+    ) -> tuple[bytes, str]:
         """
         The bytes and the type of a thumbnail.
 
         Args:
             entry: an image file.
-            open_file: gives its bytes.
+            open_file: gives its bytes; those of its digest, whatever was written there.
         Raises:
             DamagedDataError, InvalidInputError, LimitExceededError: as `make_thumbnail`.
         Cost: decodes the image, the first time on this machine.
@@ -127,7 +152,7 @@ class ThumbnailDesk:
             threading.Thread(target=self._run, name="artstore thumbnails", daemon=True).start()
 
     def _made(
-        self, entry: Entry, side: int, open_file: Callable[[], BinaryIO]
+        self, entry: _ImageFile, side: int, open_file: Callable[[], BinaryIO]
     ) -> tuple[bytes, str]:
         from artstore.media.thumbnailfile import make_thumbnail
 

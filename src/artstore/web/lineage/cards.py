@@ -38,6 +38,7 @@ _PICTURES_MAX: Final = 8
 _ROWS_MAX: Final = 4
 _COLUMNS_MAX: Final = 4
 _SECONDS: Final = 3.0
+_UNSTORED: Final = "Only this machine knows this run: the store has not heard of it yet."
 _SIDE: Final = THUMBNAIL_SIDES[1]
 
 
@@ -89,6 +90,8 @@ def card_json(visit: Visit, found: LineageFound, key: str) -> dict[str, Any]:
     told["causes"] = cause_lines(found, facts)
     if isinstance(facts, RunFacts):
         told["metrics"] = _metrics(visit, facts)
+        if facts.name in found.unstored:
+            told["message"] = _UNSTORED
     elif facts.state == "live":
         told["message"] = _message(visit, facts.name)
         told["rows"] = visit.api_link("lineage-rows", {"node": str(facts.name)})
@@ -125,7 +128,7 @@ def _metrics(visit: Visit, facts: RunFacts) -> list[list[str]]:
     from artstore.web.cells.celltext import cell_text
 
     try:
-        summary: Mapping[str, Any] = visit.site.store.run(str(facts.name)).summary
+        summary: Mapping[str, Any] = visit.site.live.run(*facts.name).summary
     except ArtstoreError:
         return []
     plain = {

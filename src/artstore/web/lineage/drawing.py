@@ -125,7 +125,7 @@ def draw(site: Site, found: LineageFound) -> DrawnGraph:
     tiles = []
     for at, tile in enumerate(collapsed.tiles):
         place = layout.places[at]
-        title, detail = _lines(tile, root_projects)
+        title, detail = _lines(tile, root_projects, found)
         tiles.append(
             DrawnTile(
                 tile,
@@ -199,14 +199,15 @@ def _tile_marks(tile: Tile, found: LineageFound) -> Iterator[tuple[str, str]]:
         yield word, word if is_one else f"{count:,} {word}"
 
 
-def _lines(tile: Tile, root_projects: set[str]) -> tuple[str, str]:
+def _lines(tile: Tile, root_projects: set[str], found: LineageFound) -> tuple[str, str]:
     facts = tile.nodes[0]
     is_far = {tile.project} != root_projects
     where = f"{tile.project}/" if is_far else ""
     if len(tile.nodes) > 1:
         return f"{where}{tile.label}", _group_detail(tile)
     if isinstance(facts, RunFacts):
-        parts = [facts.job_type or "run", facts.state]
+        is_here = facts.name in found.unstored
+        parts = [facts.job_type or "run", facts.state, *(["only here"] if is_here else [])]
         return f"{where}{facts.title or facts.name.run_id}", ", ".join(parts)
     name = facts.name
     store = f"{name.store[:8]}//" if name.store else ""

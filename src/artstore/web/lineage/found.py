@@ -19,12 +19,12 @@ from artstore.lineage.searching import matching_nodes
 from artstore.lineage.stale import StaleVersion, stale
 from artstore.lineage.why import Traced, why
 from artstore.names import check_project_name, parse_artifact_name
-from artstore.storeaccess import lineage_source_of
+from artstore.storeaccess import lineage_source_of, run_index_of
 from artstore.versions.values import JOINED_SUFFIX, PARTITIONED_SUFFIX, TABLE_SUFFIX
+from artstore.web.lineage.journaled import JournaledSource
 from artstore.web.site import RecentValues
 
 if TYPE_CHECKING:
-    from artstore.lineagesource import StoreSource
     from artstore.web.lineage.asked import LineageAsked
     from artstore.web.site import Site
 
@@ -44,6 +44,7 @@ class _Walked:
     graph: Graph
     stale: Mapping[NodeName, StaleVersion] | None
     trail: tuple[Traced, ...]
+    unstored: frozenset[RunName]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class LineageFound:
         trail: where the file that was asked for comes from.
         matches: nodes that the search found, in the order of the graph.
         known_projects: of all nodes of the walk.
+        unstored: runs that this machine knows and the store does not yet.
         hidden_count: nodes that are of other projects, or beside what was extracted.
     """
 
@@ -68,6 +70,7 @@ class LineageFound:
     trail: tuple[Traced, ...]
     matches: tuple[NodeName, ...]
     known_projects: tuple[str, ...]
+    unstored: frozenset[RunName]
 
     @property
     def hidden_count(self) -> int:
@@ -109,7 +112,15 @@ def find_lineage(site: Site, asked: LineageAsked) -> LineageFound:
     collapsed = collapse(wanted, asked.option)
     matches = tuple(matching_nodes(wanted, asked.search))
     return LineageFound(
-        asked, whole, wanted, collapsed, walked.stale, walked.trail, matches, known_projects
+        asked,
+        whole,
+        wanted,
+        collapsed,
+        walked.stale,
+        walked.trail,
+        matches,
+        known_projects,
+        walked.unstored,
     )
 
 
@@ -130,7 +141,10 @@ def _walked(site: Site, asked: LineageAsked) -> _Walked:
     known = graphs.get(key)
     if known is not None and clock.monotonic_seconds() - known[0] < _FRESH_SECONDS:
         return known[1]
-    source = lineage_source_of(site.store)
+    # Journals first: what one of them notes as stored, the store has by then.
+    journaled = site.live.journaled()
+    stored = lineage_source_of(site.store)
+    source = JournaledSource(stored, run_index_of(site.store), journaled)
     roots = [_root(site, source, text) for text in asked.nodes]
     trail: tuple[Traced, ...] = ()
     if asked.path is not None and isinstance(roots[0], VersionName):
@@ -138,12 +152,12 @@ def _walked(site: Site, asked: LineageAsked) -> _Walked:
         # Where the content came in, then where it was asked for.
         roots = list(dict.fromkeys((trail[-1].version, *roots)))
     found = graph(source, roots, direction=asked.direction, depth=asked.depth)
-    walked = _Walked(found, _stale_in(source, found), trail)
+    walked = _Walked(found, _stale_in(source, found), trail, source.unstored)
     graphs.put(key, (clock.monotonic_seconds(), walked))
     return walked
 
 
-def _stale_in(source: StoreSource, found: Graph) -> dict[NodeName, StaleVersion] | None:
+def _stale_in(source: JournaledSource, found: Graph) -> dict[NodeName, StaleVersion] | None:
     versions = [
         facts.name
         for facts in found.nodes
@@ -155,7 +169,7 @@ def _stale_in(source: StoreSource, found: Graph) -> dict[NodeName, StaleVersion]
     return {one.version.name: one for one in report.versions}
 
 
-def _trail(source: StoreSource, version: VersionName, path: str) -> tuple[Traced, ...]:
+def _trail(source: JournaledSource, version: VersionName, path: str) -> tuple[Traced, ...]:
     endings = ("", TABLE_SUFFIX, JOINED_SUFFIX, PARTITIONED_SUFFIX)
     for ending in endings:
         # A table is asked for by its name; its entry has another ending.
@@ -165,7 +179,7 @@ def _trail(source: StoreSource, version: VersionName, path: str) -> tuple[Traced
     return why(source, version, path, depth=0).trail
 
 
-def _root(site: Site, source: StoreSource, text: str) -> NodeName:
+def _root(site: Site, source: JournaledSource, text: str) -> NodeName:
     name: NodeName
     if text.startswith(_RUN):
         project, _, run_id = text.removeprefix(_RUN).rpartition("/")

@@ -28,6 +28,7 @@ from artstore.names import check_project_name
 from artstore.runs.columncache import ColumnCache
 from artstore.storeaccess import guarded_storage_of, run_index_of, settings_of, stored_run_of
 from artstore.tracking.localruns import LocalRuns
+from artstore.tracking.statehome import state_home
 from artstore.web.live.project import Changed, LiveProject
 from artstore.web.live.run import LiveRun
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from artstore.api import Store
     from artstore.catalog.runs.index import RunIndex
     from artstore.runs.historyreading import HistoryReader
+    from artstore.tracking.localruns import LocalRun
 
 __all__ = ["Live", "LiveRuns"]
 
@@ -128,6 +130,17 @@ class Live:
             # Who looks just now has seen what was before.
             self._looked[project] = self._asked[project] = _NEVER
 
+    def journaled(self) -> Mapping[tuple[str, str], LocalRun]:
+        """
+        What journals of this machine tell of runs, of all projects, by project and id.
+
+        Cost: a look at these journals; of the store nothing is asked.
+        """
+        with self._turn:
+            local = self._local_runs()
+            local.refresh()
+            return local.runs
+
     @property
     def reader(self) -> HistoryReader:
         """Reads columns of runs, and keeps those that were read lately."""
@@ -214,7 +227,7 @@ class Live:
     def _local_runs(self) -> LocalRuns:
         if self._local is None:
             settings = settings_of(self._store)
-            self._local = LocalRuns(settings.state_dir, settings.url)
+            self._local = LocalRuns(state_home(settings.state_dir), settings.url)
         return self._local
 
     def _pause(self, took_seconds: float) -> float:
@@ -276,12 +289,14 @@ class Live:
         """
         check_project_name(project)
         with self._watching:
-            self._watched.setdefault(project, []).append(wake)
             if self._thread is None:
-                self._thread = threading.Thread(
+                thread = threading.Thread(
                     target=self._keep_looking, name="artstore runs", daemon=True
                 )
-                self._thread.start()
+                # It waits for this lock before it finds that nobody watches.
+                thread.start()
+                self._thread = thread
+            self._watched.setdefault(project, []).append(wake)
         try:
             yield
         finally:

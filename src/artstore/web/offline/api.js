@@ -174,6 +174,7 @@ export class Api {
     return {
       start: state.start,
       total: groups.length,
+      matching: view.rows.length,
       by: state.group.map((name) => view.columns.find((column) => column.name === name)),
       edges: Object.fromEntries([...bins].map(([name, one]) => [name, one.edges])),
       approximate: false,

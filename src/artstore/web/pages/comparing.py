@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from artstore.errors import InvalidInputError, NotFoundError
 from artstore.manifests.entry import TABLE
 from artstore.versions.values import plain_name
+from artstore.web.artifacts.versionchoices import version_choices
 from artstore.web.routing import Answer, Page, Visit
 from artstore.web.site import RecentValues
 from artstore.web.visible import cut, visible
@@ -75,7 +76,12 @@ def show_comparison(visit: Visit) -> Answer:
         "description_differs": before.description != after.description,
     }
     filters = [(kind, _page(visit, kind, 0)) for kind in _KINDS]
+    choices, chosen = _choices(visit, before, after)
     more = {
+        "choices": choices,
+        "chosen_a": chosen[0],
+        "chosen_b": chosen[1],
+        "compare_link": visit.link("compare", **visit.params),
         "filters": filters,
         "all_href": _page(visit, "", 0),
         "collection_name": after.collection.name,
@@ -121,6 +127,21 @@ def _version_before(visit: Visit, after: LoggedArtifact) -> LoggedArtifact:
             hint="name another one with a=",
         )
     return visit.site.store.artifact(f"{name}:v{max(earlier)}")
+
+
+def _choices(
+    visit: Visit, before: LoggedArtifact, after: LoggedArtifact
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a form offers instead of the two versions, and what stands for these two there."""
+    name = f"{visit.params['project']}/{visit.params['collection']}"
+    choices = version_choices(visit.site.store.versions(name))
+    chosen = []
+    for side in (before, after):
+        is_own = side.collection.qualified_name == name
+        chosen.append(side.version if is_own else side.qualified_name)
+        if chosen[-1] not in dict(choices):
+            choices.append((chosen[-1], chosen[-1]))
+    return choices, chosen
 
 
 def _only(visit: Visit) -> str:

@@ -46,7 +46,7 @@ from artstore.web.content.sentbytes import (
     is_known,
     sent,
 )
-from artstore.web.content.thumbnails import THUMBNAIL_SIDES, thumbnails_of
+from artstore.web.content.thumbnails import thumbnail_side, thumbnails_of
 from artstore.web.previews.markdown import markdown_html
 from artstore.web.previews.markup import FRAME_BYTES
 from artstore.web.previews.preview import TEXT_BYTES
@@ -141,7 +141,7 @@ def send_thumbnail(visit: Visit) -> Response:
     """
     artifact = visit.opened()
     entry = entry_with_bytes(artifact, visit.params["path"])
-    side = _side(visit.query.get("size", "256"))
+    side = thumbnail_side(visit.query.get("size", "256"))
     caching = _caching(visit, entry, part=f"-{side}")
     headers = {**caching, "Content-Security-Policy": SEALED}
     if is_known(visit, headers["ETag"]):
@@ -183,16 +183,6 @@ def _drawing(artifact: LoggedArtifact, entry: Entry, side: int) -> tuple[bytes, 
         with VersionFile(artifact, entry_with_bytes(artifact, path or "")).open() as file:
             check_thumbnail_source(file, path or "")
     return make_drawing(image, side)
-
-
-def _side(text: str) -> int:
-    if text not in map(str, THUMBNAIL_SIDES):
-        raise InvalidInputError(
-            f"no thumbnail has the size {visible(text, 40)!r}",
-            code="value-invalid",
-            hint=f"one of {', '.join(map(str, THUMBNAIL_SIDES))}",
-        )
-    return int(text)
 
 
 def _caching(visit: Visit, entry: Entry, part: str = "") -> dict[str, str]:

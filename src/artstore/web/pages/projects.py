@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from artstore.errors import NotFoundError
 from artstore.names import PLUMBING_TYPES
 from artstore.web.artifacts.records import collection_record, page_record
+from artstore.web.artifacts.retained import garbage_record
 from artstore.web.artifacts.versionruns import run_counts
 from artstore.web.listing import cut_page, new_bytes, together
 from artstore.web.routing import Answer, Page, Visit
@@ -27,7 +28,7 @@ _LOOKED_AT: Final = 200
 
 
 def show_projects(visit: Visit) -> Answer:
-    """The projects of the store, and the artifacts that were pushed to last."""
+    """The projects of the store, the artifacts that were pushed to last, what gc is about to do."""
     store = visit.site.store
     names = sorted({*store.projects(), *store.run_projects()})
     if not names:
@@ -46,6 +47,7 @@ def show_projects(visit: Visit) -> Answer:
             for project, runs in zip(shown, run_counts(visit.site, shown), strict=True)
         ],
         "recent": None if recent is None else [collection_record(info, None) for info in recent],
+        "garbage": garbage_record(visit.site) if names else None,
         "pages": page_record(*cut[:3]),
     }
     return Answer("artifacts/projects.html", value)

@@ -69,6 +69,8 @@ def compare_runs(visit: Visit) -> Answer:
             f"a part of a key has at most {_FIND_CHARS:,} characters", code="request-invalid"
         )
     only_differing = visit.query.get("differ", "0") not in ("", "0")
+    # Before they are read: what changes meanwhile is told to who watches.
+    revision = visit.site.live.runs(project).revision if ids else 0
     runs = together(lambda run_id: visit.site.live.run(project, run_id), ids)
     every = list(compared_values([run.whole for run in runs])) if runs else []
     shown = [
@@ -99,7 +101,7 @@ def compare_runs(visit: Visit) -> Answer:
     }
     if visit.is_api:
         return Answer("runs/comparing.html", value)
-    return Answer("runs/comparing.html", value, shown=_shown(visit, runs, lines, every))
+    return Answer("runs/comparing.html", value, shown=_shown(visit, runs, lines, every, revision))
 
 
 def _run_record(run: LiveRun) -> dict[str, Any]:
@@ -116,6 +118,7 @@ def _shown(
     runs: Sequence[LiveRun],
     lines: Sequence[ComparedValue],
     every: Sequence[ComparedValue],
+    revision: int,
 ) -> dict[str, Any]:
     project = visit.params["project"]
     here = visit.link("run-compare", project=project)
@@ -143,7 +146,7 @@ def _shown(
         "differ_address": here
         + _query(kept, chosen, (p for p in own if p[0] != "differ"), [("differ", "1")]),
         "fields": [*kept, *chosen, *(pair for pair in own if pair[0] != "find")],
-        "data": _board_data(visit, runs, every) if runs else None,
+        "data": _board_data(visit, runs, every, revision) if runs else None,
         "page_address": lambda page: here + _query(kept, chosen, own, [("page", str(page))]),
         "sections": [
             (_TITLES[section], [_line(visit, line) for line in group])
@@ -153,7 +156,7 @@ def _shown(
 
 
 def _board_data(
-    visit: Visit, runs: Sequence[LiveRun], every: Sequence[ComparedValue]
+    visit: Visit, runs: Sequence[LiveRun], every: Sequence[ComparedValue], revision: int
 ) -> dict[str, Any]:
     """What the charts of the runs begin with: their keys, and values to draw them over."""
     logged = together(lambda run: ShownRun(run).logged_keys(), runs[:_LOOKED_AT])
@@ -168,6 +171,7 @@ def _board_data(
     differing = [one for one in named if not one.is_same][:most]
     return {
         "project": visit.params["project"],
+        "revision": revision,
         "runs": [
             {
                 "id": run.id,

@@ -6,22 +6,37 @@ They are sent with the care of `artstore.web.pages.content`, which tells why.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from http import HTTPStatus
+from typing import BinaryIO, Final, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 
 from artstore import limits
 from artstore.digest import digest_of
-from artstore.errors import DamagedDataError, InvalidInputError, NotFoundError
-from artstore.web.content.sentbytes import IMMUTABLE, content_headers, frame_form, sent
+from artstore.errors import (
+    DamagedDataError,
+    InvalidInputError,
+    LimitExceededError,
+    NotFoundError,
+)
+from artstore.web.content.sentbytes import (
+    IMMUTABLE,
+    SEALED,
+    content_headers,
+    frame_form,
+    is_known,
+    sent,
+)
+from artstore.web.content.thumbnails import thumbnail_side, thumbnails_of
 from artstore.web.previews.markup import FRAME_BYTES
 from artstore.web.routing import Page, Visit
 from artstore.web.runs.values import MEDIA_NAME
 from artstore.web.runs.visit import shown_run
 from artstore.web.visible import visible
 
-__all__ = ["PAGES", "send_run_frame", "send_run_media"]
+__all__ = ["PAGES", "send_run_frame", "send_run_media", "send_run_thumbnail"]
 
 _PIECE_BYTES: Final = limits.MIB
 _CHECKED_BYTES: Final = 32 * limits.MIB
@@ -73,6 +88,47 @@ def send_run_frame(visit: Visit) -> Response:
     return _sent(visit, file, digest, headers)
 
 
+def send_run_thumbnail(visit: Visit) -> Response:
+    """
+    A small picture of a picture that a step logged, no side longer than `?size=`.
+
+    Raises:
+        InvalidInputError: `value-invalid`: no such size; `media-format-unknown`.
+        DamagedDataError: `image-damaged`, `run-media-damaged`.
+        LimitExceededError: `image-too-large`.
+        NotFoundError: as `send_run_media`.
+    Cost: reads and decodes the picture, the first time on this machine.
+    """
+    name, digest = _named(visit)
+    side = thumbnail_side(visit.query.get("size", "256"))
+    etag = f'"{digest}-{side}"'
+    headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Content-Security-Policy": SEALED}
+    if is_known(visit, etag):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    # That it is one of this run is found out also where its thumbnail is known from another.
+    file = _opened(visit, name)
+
+    def open_file() -> BinaryIO:
+        if file.size_bytes > _CHECKED_BYTES:
+            raise LimitExceededError(
+                f"the picture {name} has {file.size_bytes:,} bytes, of at most "
+                f"{_CHECKED_BYTES:,} a thumbnail is made",
+                code="image-too-large",
+            )
+        return io.BytesIO(_whole(file, digest))
+
+    picture = _Picture(bytes.fromhex(digest), name)
+    data, type_name = thumbnails_of(visit.site).make(picture, side, open_file)
+    return Response(data, headers={**headers, "Content-Type": type_name})
+
+
+class _Picture(NamedTuple):
+    """What a thumbnail is kept by."""
+
+    digest: bytes
+    path: str
+
+
 class _File(NamedTuple):
     """A file of a run: its length, and what reads a range of it."""
 
@@ -109,17 +165,19 @@ def _sent(visit: Visit, file: _File, digest: str, headers: dict[str, str]) -> Re
     if size > _CHECKED_BYTES:
         return sent(visit, headers, size, lambda start, stop: _pieces(file, start, stop))
 
-    def checked(start: int, stop: int) -> Iterator[bytes]:
-        data = file.read(0, size)
-        if digest_of(data).hex() != digest:
-            raise DamagedDataError(
-                f"the file {file.name} of a run is damaged: its digest is another one than its "
-                "name says",
-                code="run-media-damaged",
-            )
-        yield data[start:stop]
+    return sent(visit, headers, size, lambda start, stop: iter((_whole(file, digest)[start:stop],)))
 
-    return sent(visit, headers, size, checked)
+
+def _whole(file: _File, digest: str) -> bytes:
+    """All of its bytes. Raises DamagedDataError `run-media-damaged`."""
+    data = file.read(0, file.size_bytes)
+    if digest_of(data).hex() != digest:
+        raise DamagedDataError(
+            f"the file {file.name} of a run is damaged: its digest is another one than its "
+            "name says",
+            code="run-media-damaged",
+        )
+    return data
 
 
 def _pieces(file: _File, start: int, stop: int) -> Iterator[bytes]:
@@ -135,4 +193,5 @@ _PATH: Final = "/p/{project}/runs/{run}"
 PAGES: Final = (
     Page(_PATH + "/media/{path:path}", send_run_media, "run-media"),
     Page(_PATH + "/frame/{path:path}", send_run_frame, "run-frame"),
+    Page(_PATH + "/thumbnail/{path:path}", send_run_thumbnail, "run-thumbnail"),
 )

@@ -8,7 +8,6 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,11 +18,14 @@ from artstore.manifests.entry import TABLE
 from artstore.media.kinds import KINDS
 from artstore.versions.values import JOINED_SUFFIX, PARTITIONED_SUFFIX, TABLE_SUFFIX
 from artstore.web.artifacts.records import version_record
+from artstore.web.artifacts.retained import collection_state, deleted_records, kept_record
 from artstore.web.artifacts.versionruns import run_links, version_runs
+from artstore.web.failures import failure_value
 from artstore.web.listing import new_bytes
 from artstore.web.previews.jsontree import read_tree
 from artstore.web.previews.markdown import section_html
 from artstore.web.routing import Answer, Page, Visit
+from artstore.web.templating import is_over
 from artstore.web.visible import visible
 
 if TYPE_CHECKING:
@@ -43,23 +45,29 @@ def show_version(visit: Visit) -> Answer:
     """
     Facts, metadata, description, and the tables and media values of a version.
 
+    Of one that was deleted: by whom, and until when it can be restored, with status 404.
+
     Raises:
-        NotFoundError: `collection-not-found`, `version-not-found`, `version-deleted`, ...
+        NotFoundError: `collection-not-found`, `version-not-found`, ...
     Cost: reads the list of files, 20,000 entries at most, and the log of the collection; one
         scan for each project with runs.
     """
-    artifact = visit.version()
+    try:
+        artifact = visit.version()
+    except NotFoundError as error:
+        if error.code != "version-deleted":
+            raise
+        return _deleted(visit, error)
     name = artifact.collection.qualified_name
     states = visit.site.store.versions(name)
     contents = _looked_through(artifact)
     own, before, after = _neighbours(states, artifact.version)
-    ttl = artifact.ttl
     value = {
         **version_record(artifact),
         "created_by": own.by,
         "new_bytes": new_bytes(visit.site, name, [own])[0],
         **version_runs(visit.site, artifact.project, artifact.collection.name, own),
-        "ttl_seconds": int(ttl.total_seconds()) if isinstance(ttl, timedelta) else None,
+        **kept_record(own, artifact.protected_aliases),
         "previous": before,
         "next": after,
         "entries": {
@@ -72,8 +80,21 @@ def show_version(visit: Visit) -> Answer:
     }
     shown = {} if visit.is_api else _shown(visit, artifact, contents.values)
     if not visit.is_api:
-        shown |= _run_parts(visit, value)
+        shown |= {**_run_parts(visit, value), "reasons": _reasons(value)}
     return Answer("artifacts/version.html", value, shown=shown)
+
+
+def _deleted(visit: Visit, error: NotFoundError) -> Answer:
+    params = visit.params
+    digits = params["version"].removeprefix("v")
+    state = collection_state(visit.site, params["project"], params["collection"])
+    gone = state.versions.get(int(digits)) if digits.isdecimal() else None
+    (told,) = deleted_records(visit.site, state, [gone]) if gone else (None,)
+    if told is None:
+        # It was restored meanwhile.
+        raise error
+    value = {**failure_value(error, visit.site), "deleted": told}
+    return Answer("artifacts/deleted.html", value, status=404, shown={"params": params})
 
 
 def change_version(visit: Visit) -> Response:
@@ -219,6 +240,16 @@ def _shown(visit: Visit, artifact: LoggedArtifact, values: list[dict[str, str]])
         "own_aliases": [alias for alias in artifact.aliases if alias != "latest"],
         "source_link": _source_link(visit, artifact),
     }
+
+
+def _reasons(value: dict[str, Any]) -> str:
+    """Why a version may be deleted by force alone: words behind "Although it"."""
+    told = ["has aliases"] if set(value["aliases"]) - {"latest"} else []
+    told += ["is pinned"] if not all(is_over(pin["until"]) for pin in value["pins"]) else []
+    # One that was not heard of lately may be back within a day.
+    is_used = any(run["state"] in ("running", "crashed") for run in value["used_by"])
+    told += ["is used by a run that may go on"] if is_used else []
+    return ", ".join(told[:-1]) + " and " + told[-1] if len(told) > 1 else "".join(told)
 
 
 def _run_parts(visit: Visit, value: dict[str, Any]) -> dict[str, Any]:

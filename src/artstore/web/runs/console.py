@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore import limits
 from artstore.errors import InvalidInputError
+from artstore.runs.printedtext import COLOURS
 from artstore.web.visible import visible
 
 if TYPE_CHECKING:
     from artstore.web.live.run import ConsolePiece
 
-__all__ = ["ConsoleWindow", "clean_text", "find_lines", "read_window"]
+__all__ = ["ESCAPE", "ConsoleWindow", "clean_text", "find_lines", "read_window"]
 
 _WINDOW_BYTES: Final = 64 * limits.KIB
 _STEP_BYTES: Final = limits.MIB
 _FOUND_MAX: Final = 200
 _FOUND_CHARS: Final = 500
 _WORD_CHARS: Final = 1_000
-_ESCAPE: Final = re.compile(
+ESCAPE: Final = re.compile(
     r"\x1b\[[0-9;:?<=>]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|\x1b[@-Z\\^_]"
 )
+"""What terminals do something for, and nobody reads."""
+_COLOURS: Final = re.compile(COLOURS.pattern.encode("ascii"))
 
 
 class ConsoleWindow(NamedTuple):
@@ -37,12 +40,18 @@ class ConsoleWindow(NamedTuple):
     Attributes:
         start, stop: where it begins and ends, in bytes.
         size_bytes: of the whole console.
+        printed: as it was printed, escape sequences and all.
     """
 
     start: int
     stop: int
     size_bytes: int
-    text: str
+    printed: str
+
+    @property
+    def text(self) -> str:
+        """As `clean_text` has it."""
+        return clean_text(self.printed)
 
     def to_json(self) -> dict[str, Any]:
         """As /api/v1 tells it."""
@@ -84,7 +93,7 @@ def read_window(
         # The last line goes on: it comes with the window behind.
         data = data[: data.rfind(b"\n") + 1] or data
         stop = start + len(data)
-    return ConsoleWindow(start, stop, size, clean_text(data.decode("utf-8", "replace")))
+    return ConsoleWindow(start, stop, size, data.decode("utf-8", "replace"))
 
 
 def find_lines(parts: Sequence[ConsolePiece], word: str) -> tuple[list[dict[str, Any]], bool]:
@@ -117,7 +126,7 @@ def clean_text(text: str) -> str:
     the last state; characters that hide or reorder others are spelled out.
     """
     if "\x1b" in text:
-        text = _ESCAPE.sub("", text)
+        text = ESCAPE.sub("", text)
     if "\r" in text:
         text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
     return visible(text)
@@ -150,8 +159,12 @@ def _lines_backwards(parts: Sequence[ConsolePiece], wanted: str) -> Iterator[tup
 
 def _may_have(data: bytes, wanted: str) -> bool:
     """Whether it is worth a look at each line: in plain text that is seen at once."""
-    if not data.isascii() or not wanted.isascii() or b"\x1b" in data or b"\r" in data:
+    if not data.isascii() or not wanted.isascii() or b"\r" in data:
         return True
+    if b"\x1b" in data:
+        data = _COLOURS.sub(b"", data)
+        if b"\x1b" in data:
+            return True
     return wanted.encode("ascii") in data.lower()
 
 

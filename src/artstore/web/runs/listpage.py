@@ -11,7 +11,7 @@ from artstore.catalog.runs.state import current_state
 from artstore.runs.names import FACTS
 from artstore.web.artifacts.versionruns import run_links
 from artstore.web.routing import Visit
-from artstore.web.runs.cells import cell_kind, cell_text, number_text
+from artstore.web.runs.cells import cell_kind, cell_text, duration_text, number_text
 from artstore.web.runs.liststate import CHOSEN_MAX, RunListState
 from artstore.web.runs.runlist import Column, RunList, column_values
 from artstore.web.runs.source import Whole
@@ -95,6 +95,7 @@ def shown_list(
         "names": [*FACTS, *(column.name for column in listed.columns if column.section != "run")],
         "data": {
             "project": source.project,
+            "revision": source.revision,
             "links": links,
             "columns": [column.name for column in listed.columns],
             "states": [name for name, _ in _with_asked(value["states"], state.states)],
@@ -260,7 +261,7 @@ def _group(visit: Visit, listed: RunList, here: str, group: Mapping[str, Any]) -
         "list_address": None
         if where is None
         else here + state.query(group=(), opened=(), sort=(), where=(*state.where, *where)),
-        "cells": [_measure(group["measures"].get(column.name)) for column in listed.columns],
+        "cells": [_measure(group["measures"].get(one.name), one) for one in listed.columns],
         "rows": _rows(visit, listed, wholes),
     }
 
@@ -273,10 +274,14 @@ def _group_value(value: Any) -> str:
     return cell_text(value, max_chars=_NAME_CHARS)
 
 
-def _measure(told: Mapping[str, Any] | None) -> dict[str, str] | None:
+def _measure(told: Mapping[str, Any] | None, column: Column) -> dict[str, str] | None:
+    """Mean and range of a group; no range where all have the same."""
     if told is None:
         return None
-    return {name: number_text(told[name]) for name in ("mean", "low", "high")}
+    is_duration = column.section == "run" and column.name == "duration"
+    text = duration_text if is_duration else number_text
+    mean, low, high = (text(told[name]) for name in ("mean", "low", "high"))
+    return {"mean": mean, "range": "" if low == high else f"{low} to {high}"}
 
 
 def _elsewhere(state: RunListState, wholes: Sequence[Whole], value: Mapping[str, Any]) -> list[str]:

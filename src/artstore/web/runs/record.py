@@ -59,6 +59,7 @@ def run_record(shown: ShownRun) -> dict[str, Any]:
         "tags": [str(tag) for tag in whole["tags"]],
         "notes": whole["notes"],
         "is_deleted": bool(whole["deleted"]),
+        "is_swept": bool(whole["swept"]),
         "alert_counts": {level: alerts[level] for level in LEVELS},
     }
 

@@ -19,6 +19,7 @@ from artstore.web.previews.jsontree import read_tree
 from artstore.web.previews.markdown import section_html
 from artstore.web.runs.boards import board_of, sections_of
 from artstore.web.runs.console import find_lines, read_window
+from artstore.web.runs.consolecolours import coloured
 from artstore.web.runs.figures import FIGURE_BYTES, figure_svg
 from artstore.web.runs.record import alert_records, flat_members, version_links
 from artstore.web.runs.sparks import spark_svg
@@ -128,7 +129,7 @@ def _console(visit: Visit, shown: ShownRun) -> Section:
     if find:
         lines, is_all = find_lines(parts, find)
         value["found"] = {"lines": lines, "is_all": is_all}
-    return Section(value, {})
+    return Section(value, {"pieces": coloured(window.printed)})
 
 
 def _media(visit: Visit, shown: ShownRun) -> Section:

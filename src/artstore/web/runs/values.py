@@ -29,6 +29,7 @@ MEDIA_NAME: Final = re.compile(r"(?P<digest>[0-9a-f]{64})(?:\.[A-Za-z0-9][A-Za-z
 """Files of a run's media: their digest, and what they are."""
 
 _FOLDER: Final = "media/"
+_DIGEST_CHARS: Final = 64
 _ITEMS_MAX: Final = 24
 """Of a list of pictures that one step logged."""
 _CLASSES_MAX: Final = 5_000
@@ -62,9 +63,10 @@ class RunLinks:
         return self._address("run-frame", path)
 
     def thumbnail(self, path: str, digest: str | None) -> str | None:
-        """None: they are shown as they are."""
-        del path, digest
-        return None
+        """The address of a thumbnail, to which `&size=` is added."""
+        del digest
+        found = self._address("run-thumbnail", path)
+        return found and f"{found}?d={path.removeprefix(_FOLDER)[:_DIGEST_CHARS]}"
 
     def ready(self, path: str, digest: str | None) -> dict[str, Any] | None:
         """None."""

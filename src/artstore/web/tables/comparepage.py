@@ -4,12 +4,14 @@ The first page of compared tables as the server makes it: both values in one cel
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from artstore.errors import ArtstoreError
 from artstore.web.cells.celltext import cell_text
 from artstore.web.failures import failure_value
+from artstore.web.tables.comparedesk import guess_of, truth_of
 from artstore.web.tables.comparejson import (
     comparison_json,
     matrix_names,
@@ -19,15 +21,24 @@ from artstore.web.tables.comparejson import (
 from artstore.web.tables.state import TableState, query_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from artstore.web.routing import Visit
     from artstore.web.tables.comparejson import SideMatrix
+    from artstore.web.tables.desk import OpenedTable
     from artstore.web.tables.question import Question
 
-__all__ = ["compare_data", "compare_shown", "merged_heads", "merged_rows", "other_tables"]
+__all__ = [
+    "compare_data",
+    "compare_shown",
+    "example_condition",
+    "merged_heads",
+    "merged_rows",
+    "other_tables",
+]
 
 _KINDS: Final = ("rows", "facets", "groups", "values", "cell", "check", "sides", "matrix")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _SHADES: Final = 8
 _VERSIONS_MAX: Final = 50
 _JUDGED: Final = ("disagree", "regressed", "fixed")
@@ -72,6 +83,31 @@ def compare_data(question: Question) -> dict[str, Any]:
         links = {kind: visit.api_link(f"table-{kind}", None, **params) for kind in _KINDS}
         record["links"] = {**links, "page": visit.link("table", None, **params)}
     return {**told, **found}
+
+
+def example_condition(question: Question, columns: Iterable[Mapping[str, Any]]) -> str:
+    """A condition that can be used here, as the box for one shows it while it is empty."""
+    table, state = question.table, question.state
+    names = [name for name in (guess_of(table, state), truth_of(table, state)) if name is not None]
+    if len(names) == 2:
+        return " != ".join(_on_all_sides(table, name) for name in names)
+    for column in columns:
+        if column["role"] == "number":
+            return f"{_named(column['name'])} > 0"
+    return ""
+
+
+def _on_all_sides(table: OpenedTable, name: str) -> str:
+    """A column of merged tables as conditions have it: of each of them, or of the only one."""
+    comparison = table.comparison
+    if comparison is None or comparison.how != "merged":
+        return _named(name)
+    count = sum(name in side.table.reader.schema.names for side in comparison.sides)
+    return _named(name) if count == 1 else f"*.{_named(name)}"
+
+
+def _named(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'
 
 
 def compare_shown(question: Question, here: str) -> dict[str, Any]:

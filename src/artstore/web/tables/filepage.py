@@ -17,6 +17,7 @@ from artstore.errors import ArtstoreError, LimitExceededError
 from artstore.web.cells.celljson import CellLimits
 from artstore.web.cells.medialinks import ColumnLinks
 from artstore.web.onefile import FilePage, bundled, file_page, own_source
+from artstore.web.tables.comparepage import example_condition
 from artstore.web.tables.page import TELLING
 from artstore.web.tables.state import query_of
 from artstore.web.tables.tablejson import column_json, columns_cells
@@ -259,6 +260,7 @@ def _page(
         "query": query_of(shown),
         "links": {"page": ""},
         "compare": beside,
+        "example": example_condition(question, told),
         "telling": list(TELLING),
     }
     file = {"rows": numbers, "columns": told, "cells": cells, "pictures": pictures}

@@ -68,13 +68,14 @@ def _bars(
     step = WIDTH / max(len(every), 1)
     parts = []
     for at, (count, inside, title) in enumerate(zip(every, selected, titles, strict=True)):
+        if not count:
+            # A page of groups has some thousand bars: none is drawn of nothing, or below another.
+            continue
         left, width = at * step, max(step - 1, 0.5)
         said = f"{title[:_TEXT_CHARS]}: {inside:,} of {count:,} rows"
-        parts.append(
-            f"<g><title>{_clean(said)}</title>"
-            f"{_bar('all', left, width, count / highest)}"
-            f"{_bar('selected', left, width, inside / highest)}</g>"
-        )
+        below = "" if inside == count else _bar("all", left, width, count / highest)
+        above = _bar("selected", left, width, inside / highest) if inside else ""
+        parts.append(f"<g><title>{_clean(said)}</title>{below}{above}</g>")
     return Markup(  # noqa: S704 - numbers of ours, and texts that are escaped
         f'<svg class="facet" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="{_clean(label[:200])}">{"".join(parts)}</svg>'

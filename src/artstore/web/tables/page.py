@@ -19,7 +19,13 @@ from artstore.web.failures import failure_value
 from artstore.web.routing import Answer
 from artstore.web.tables.answers import table_groups
 from artstore.web.tables.comparejson import with_sides
-from artstore.web.tables.comparepage import compare_data, compare_shown, merged_heads, merged_rows
+from artstore.web.tables.comparepage import (
+    compare_data,
+    compare_shown,
+    example_condition,
+    merged_heads,
+    merged_rows,
+)
 from artstore.web.tables.gallery import GalleryItem, gallery_columns, gallery_items
 from artstore.web.tables.histogramsvg import facet_svg, histogram_svg, values_svg
 from artstore.web.tables.question import place_error
@@ -193,6 +199,7 @@ def _shown(
             "query": query_of(state),
             "links": _links(question),
             "compare": compare_data(question),
+            "example": example_condition(question, value["columns"]),
             "telling": list(TELLING),
             **saving_places(question.visit),
         },

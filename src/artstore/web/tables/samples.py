@@ -13,6 +13,7 @@ from artstore.errors import (
     NotFoundError,
 )
 from artstore.tables.exploring import QueryLimits, RowFound, Ticket, interruptible, same_row
+from artstore.web.artifacts.versionruns import made_by
 from artstore.web.failures import failure_value
 from artstore.web.site import RecentValues
 from artstore.web.tables.desk import OpenedTable, read_table
@@ -52,12 +53,12 @@ def sample_json(question: Question) -> dict[str, Any]:
             code="request-invalid",
             hint="leave out with=",
         )
-    names, others = _other_versions(question)
+    runs, others = _other_versions(question)
     ticket = Ticket(QueryLimits(min(_SECONDS, question.visit.site.settings.seconds or _SECONDS)))
     sides: list[dict[str, Any]] = []
     opened: list[OpenedTable | None] = []
     is_cut = False
-    for name in names:
+    for name in runs:
         try:
             with interruptible(ticket):
                 ticket.check()
@@ -71,22 +72,22 @@ def sample_json(question: Question) -> dict[str, Any]:
         except ArtstoreError as error:
             problem = failure_value(error, question.visit.site)["error"]
             side, table = {**_named(question, name, None), "problem": problem}, None
-        sides.append(side)
+        sides.append({**side, "run": runs[name]})
         opened.append(table)
     differing = {name for side in sides for name in side["differing"]}
     columns = [name for name in question.table.reader.columns if name in differing]
     told = _with_cells(question, number, columns[:_COLUMNS_MAX], sides, opened)
-    left_out = others - len(names)
+    left_out = others - len(runs)
     return {"row": number, **told, "sides": sides, "is_cut": is_cut, "left_out": left_out}
 
 
-def _other_versions(question: Question) -> tuple[list[str], int]:
-    """Those that are looked at, and how many there are."""
+def _other_versions(question: Question) -> tuple[dict[str, dict[str, str] | None], int]:
+    """Those that are looked at, each with the run that made it, and how many there are."""
     params = question.visit.params
     states = question.visit.site.store.versions(f"{params['project']}/{params['collection']}")
     own = question.version.version
-    names = [f"v{one.version}" for one in states[::-1] if one.is_live and f"v{one.version}" != own]
-    return names[:_VERSIONS_MAX], len(names)
+    others = [one for one in states[::-1] if one.is_live and f"v{one.version}" != own]
+    return {f"v{one.version}": made_by(one) for one in others[:_VERSIONS_MAX]}, len(others)
 
 
 def _side(question: Question, number: int, name: str) -> tuple[dict[str, Any], OpenedTable]:

@@ -147,6 +147,7 @@ def groups_json(
     return {
         "start": groups.start,
         "total": groups.total,
+        "matching": groups.matching,
         "by": [column_json(column) for column in groups.by],
         "edges": {
             name: [value_json(edge) for edge in edges] for name, edges in groups.edges.items()

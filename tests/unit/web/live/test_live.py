@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from artstore import clock
 from artstore.api import Store
+from artstore.digest import digest_of
 from artstore.errors import NotFoundError
 from artstore.settings import resolve
 from artstore.web.live import runs as live_module
@@ -258,7 +259,7 @@ def test_who_reads_while_a_run_ends_has_all_of_it(
 
 
 def test_files_of_steps_come_from_where_they_are(site: Site, session: Session) -> None:
-    name = f"{'a' * 64}.png"
+    name = f"{digest_of(b'picture').hex()}.png"
     (session.directory / "media").mkdir()
     (session.directory / "media" / name).write_bytes(b"picture")
     session.log(0)

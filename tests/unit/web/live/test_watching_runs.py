@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from artstore.api import Store
+from artstore.errors import UnavailableError
 from artstore.web.live import runs as live_module
+from artstore.web.opening import open_site
 from tests.faults.runprocesses import LIMIT_SECONDS, Host
 from tests.trees import open_at
 from tests.unit.web.livepages import (
@@ -88,6 +91,15 @@ def store(host: Host) -> Store:
 def count_of(page: ServedSite, run_id: str) -> int:
     (line,) = page.get("series", run=run_id, key="loss")["series"] or [{"count": 0}]
     return int(line["count"])
+
+
+def status_of(page: ServedSite) -> int:
+    try:
+        page.get("runs")
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+    return 200
 
 
 def states(page: ServedSite) -> dict[str, str]:
@@ -168,6 +180,108 @@ def test_fifty_watchers_cost_one_reader(host: Host, store: Store) -> None:
         training.order("log 1")
         eventually(lambda: live.watcher_count == 0)
         eventually(lambda: "artstore runs" not in [one.name for one in threading.enumerate()])
+
+
+def test_watchers_who_come_and_go_leave_no_thread_and_no_file_open(
+    host: Host, store: Store
+) -> None:
+    def open_files() -> int:
+        return len(os.listdir("/dev/fd"))
+
+    def looks() -> int:
+        return [one.name for one in threading.enumerate()].count("artstore runs")
+
+    with served(store) as page:
+        live = page.site.live
+
+        def come_and_go() -> None:
+            watchers = [page.watch() for _ in range(20)]
+            # Some go without a word, as browsers that are killed.
+            silent = [silent_watcher(page.address) for _ in range(5)]
+            eventually(lambda: live.watcher_count == 25)
+            assert looks() == 1
+            for one in (*watchers, *silent):
+                one.close()
+            page.watchers.clear()
+            eventually(lambda: live.watcher_count == 0)
+            eventually(lambda: looks() == 0)
+
+        come_and_go()
+        files, threads = open_files(), threading.active_count()
+        for _ in range(3):
+            come_and_go()
+        eventually(lambda: open_files() <= files)
+        # Those in which requests are answered are kept, and never more than so many.
+        assert threading.active_count() <= threads + 40
+        # A run that begins and ends while it is watched leaves nothing either.
+        for number in range(3):
+            watcher = page.watch()
+            training = Training(host, f"r{number}")
+            watcher.until(is_told(f"r{number}", "running"))
+            training.order("log 3")
+            watcher.until(lambda told: count_of(page, f"r{number}") == 3)  # noqa: B023 - called at once
+            training.order("end")
+            watcher.until(is_told(f"r{number}", "finished"))
+            training.process.communicate()
+            watcher.close()
+            page.watchers.clear()
+            if number == 0:
+                eventually(lambda: looks() == 0)
+                files = open_files()
+        eventually(lambda: live.watcher_count == 0 and looks() == 0)
+        eventually(lambda: open_files() <= files)
+
+
+def test_watchers_stay_while_the_store_is_away_and_are_told_when_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_module, "_AFTER_FAILURE_SECONDS", 0.1)
+    make_run(store, "r1")
+    with served(store) as page:
+        live = page.site.live
+        before = live.runs("p").revision
+        watchers = [page.watch(since=before) for _ in range(3)]
+        index = type(live._index())
+        failed = threading.Event()
+
+        def fails(*_: object) -> None:
+            failed.set()
+            raise UnavailableError("it does not answer", code="storage-unavailable")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(index, "refresh", fails)
+            assert failed.wait(LIMIT_SECONDS)
+            failed.clear()
+            assert failed.wait(LIMIT_SECONDS), "it is asked again"
+            assert live.watcher_count == 3
+            # Whoever asks meanwhile is told so, as soon as what is known is too old.
+            eventually(lambda: status_of(page) == 502)
+        make_run(store, "r2")
+        for watcher in watchers:
+            watcher.until(is_told("r2", "finished"))
+        assert states(page) == {"r1": "finished", "r2": "finished"}
+        assert [one.name for one in threading.enumerate()].count("artstore runs") == 1
+    # Once for each time that it went away, not at each look.
+    assert caplog.text.count("cannot be looked at") == 1
+
+
+def test_a_watcher_for_whom_no_thread_can_be_started_is_forgotten(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = open_site(store).live
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(RuntimeError), live.watch("p", lambda: None):
+            pass
+    assert live.watcher_count == 0
+    woken = threading.Event()
+    with live.watch("p", woken.set):
+        make_run(store, "r1")
+        assert woken.wait(LIMIT_SECONDS)
 
 
 def test_a_server_ends_at_once_though_visitors_watch(

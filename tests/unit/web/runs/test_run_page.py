@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -381,7 +382,7 @@ def test_files_of_steps_are_sent_so_that_nothing_runs(reader: TestClient) -> Non
     ["../../x", "..%2Fhistory", "a" * 64 + "/x", "A" * 64, "b" * 63, f"{'0' * 64}.png", "x"],
 )
 def test_only_files_of_the_run_have_addresses(reader: TestClient, name: str) -> None:
-    for kind in ("media", "frame"):
+    for kind in ("media", "frame", "thumbnail"):
         assert reader.get(f"/api/v1{PLAIN}/{kind}/{name}").status_code == 404
 
 
@@ -391,9 +392,30 @@ def test_a_damaged_file_is_not_sent(own_store: Store, writer: TestClient) -> Non
     storage = own_store._guarded_storage()
     storage.delete([key])
     storage.create(key, b"evil")
-    answer = writer.get(f"{PLAIN}/{path}")
-    assert answer.status_code == 500
-    assert "run-media-damaged" in answer.text
+    # Nor becomes a thumbnail of what its name says, which other pages would show.
+    for address in (path, path.replace("media/", "thumbnail/")):
+        answer = writer.get(f"{PLAIN}/{address}")
+        assert answer.status_code == 500
+        assert "run-media-damaged" in answer.text
+
+
+def test_several_pictures_of_a_step_are_small_and_each_leads_to_the_whole_one(
+    reader: TestClient,
+) -> None:
+    values = {one["key"]: one["cells"] for one in value(reader, PLAIN, show="media")["values"]}
+    text = page(reader, PLAIN, show="media")
+    for cell in values["picture"]:
+        small = reader.get(f"{cell['thumb']}&size=64")
+        assert small.headers["content-type"] in ("image/png", "image/webp")
+        assert "immutable" in small.headers["cache-control"]
+        assert small.headers["content-security-policy"].startswith("sandbox")
+        known = {"If-None-Match": small.headers["etag"]}
+        assert reader.get(f"{cell['thumb']}&size=64", headers=known).status_code == 304
+        assert f'<a href="{cell["src"]}" data-cell=' in text
+    assert text.count('<figure class="media-small">') == len(values["picture"]) == 2
+    assert reader.get(f"{values['picture'][0]['thumb']}&size=65").status_code == 400
+    sound = values["sound"][0]["src"].replace("/media/", "/thumbnail/")
+    assert reader.get(sound).status_code == 422
 
 
 # strangers ------------------------------------------------------------------------------
@@ -474,6 +496,25 @@ def test_a_run_is_deleted_and_restored(writer: TestClient) -> None:
     assert value(writer, PLAIN)["state"] == "deleted"
     assert "Restore the run" in page(writer, PLAIN, show="overview")
     assert not writer.post(f"/api/v1{PLAIN}", json={"restore": "1"}).json()["is_deleted"]
+
+
+def test_a_run_that_gc_has_swept_says_so_and_is_not_restored(
+    own_store: Store, writer: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.post(f"/api/v1{PLAIN}", json={"delete": "1"})
+    assert not value(writer, PLAIN)["is_swept"]
+    monkeypatch.setenv("ARTSTORE_TEST_GRACE_FLOOR", "0")
+    told = own_store.collect_garbage(grace=timedelta(0), restore_window=timedelta(0))
+    assert told.runs is not None
+    assert told.runs.deleted_runs == 1
+    assert value(writer, PLAIN)["is_swept"]
+    shown = page(writer, PLAIN, show="overview")
+    assert "gc has deleted what it logged" in shown
+    assert "Restore the run" not in shown
+    refused = writer.post(f"/api/v1{PLAIN}", json={"restore": "1"})
+    assert refused.json()["error"]["code"] == "content-swept"
+    for tab in ("charts", "console", "media", "system", "files"):
+        assert "gc has deleted what it logged" in page(writer, PLAIN, show=tab)
 
 
 @pytest.mark.parametrize(

@@ -201,3 +201,16 @@ def test_a_table_without_pictures_stays_a_table(client: TestClient) -> None:
     page = client.get("/p/demo/c/guesses/v0/tables/pred", params={"mode": "images"}).text
     assert '<table class="first">' in page
     assert "gallery" not in page
+
+
+def test_another_version_is_told_with_the_run_that_made_it(
+    tmp_path: Path, make_client: MakeClient
+) -> None:
+    store = open_at(tmp_path / "store", project="demo")
+    for number in range(3):
+        draft = art.Artifact("made", "dataset")
+        draft.add(art.Table(["id", "value"], [[1, number]]), "rows")
+        store.log_artifact(draft, run="demo/run1" if number == 1 else None)
+    told = ask(make_client(open_site(store)), "/p/demo/c/made/v2/table-sample/rows", ("row", 0))
+    runs = {side["version"]: side["run"] for side in told["sides"]}
+    assert runs == {"v0": None, "v1": {"project": "demo", "id": "run1"}}

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from artstore.web.tables import desk as tabledesk
 from artstore.web.tables.desk import TableDesk
+from artstore.web.tables.histogramsvg import histogram_svg
 from artstore.web.tables.tickets import TableTickets
 from tests.unit.web.shelves import DIGIT_COUNT, FORMULA, HOSTILE_COLUMNS, SCRIPT
 
@@ -225,3 +226,46 @@ def test_scripts_set_no_markup_and_evaluate_no_text() -> None:
     for file in STATIC.rglob("*.js"):
         assert not banned.search(file.read_text("utf-8")), file
         assert len(file.read_text("utf-8").splitlines()) <= 420, file
+
+
+@pytest.mark.parametrize(
+    ("place", "example"),
+    [
+        # A truth and a guess if it has them, a number if not; of what is compared, every side.
+        ("/p/demo/c/guesses/v0/tables/joined", "guess != label"),
+        ("/p/demo/c/digits/v0/tables/examples", "id > 0"),
+        ("/p/demo/c/guesses/v0/tables/joined?truth=id&guess=label", "label != id"),
+        ("/p/demo/c/digits/v0/tables/examples?with=demo/digits:v1/examples", "id > 0"),
+        (
+            "/p/demo/c/guesses/v0/tables/joined?with=demo/digits:v1/examples",
+            "guess != *.label",
+        ),
+    ],
+)
+def test_the_empty_box_shows_a_condition_that_can_be_used(
+    client: TestClient, place: str, example: str
+) -> None:
+    page = client.get(place).text
+    assert f'placeholder="{example.replace(">", "&gt;")}"' in page
+    where = f"/api/v1{place}{'&' if '?' in place else '?'}{urlencode({'where': example})}"
+    told = client.get(where.replace("/tables/", "/table-check/"))
+    assert (told.status_code, told.json()["error"]) == (200, None)
+
+
+def test_groups_tell_of_how_many_rows_they_are(client: TestClient) -> None:
+    place = "/api/v1/p/demo/c/digits/v1/table-groups/examples?group=label"
+    told = client.get(place).json()
+    assert (told["total"], told["matching"]) == (10, DIGIT_COUNT + 5)
+    told = client.get(f"{place}&where=id%20%3C%203&count=1").json()
+    assert (told["total"], told["matching"], len(told["groups"])) == (3, 3, 1)
+    for rest in ("&start=100", "&where=id%20%3C%200"):
+        behind = client.get(f"{place}{rest}").json()
+        assert behind["groups"] == []
+        assert behind["matching"] == (0 if "where" in rest else DIGIT_COUNT + 5)
+
+
+def test_a_histogram_draws_no_bar_of_nothing_and_none_below_another() -> None:
+    bars = histogram_svg([0, 1, 2, 3, 4], [5, 0, 4, 3], [5, 0, 1, 0], "x")
+    assert bars.count("<title>") == 3
+    assert re.findall(r'class="(all|selected)"', bars) == ["selected", "all", "selected", "all"]
+    assert "2 to 3: 1 of 4 rows" in bars

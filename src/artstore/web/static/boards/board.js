@@ -185,6 +185,12 @@ export class Board {
     }
   }
 
+  /** Values of the runs are others by now. @param {Run[]} runs */
+  retell(runs) {
+    for (const run of this.runs) run.values = runs.find((one) => one.id === run.id)?.values ?? run.values;
+    for (const view of this.views.values()) if (view.chart && view.panel.kind === "parallel") view.take(view.told);
+  }
+
   // What a person changes.
 
   /** The address tells what is shown. */

@@ -8,6 +8,7 @@ const KEYS_MAX = 50;
 const RUNS_MAX = 200;
 const POINTS = 500;
 const HISTORIES_MAX = 4;
+const HISTORIES_ASKED = 12;
 
 /** @typedef {{keys: string[], x: string, from: number|null, to: number|null, group: string}} Wanted */
 
@@ -83,13 +84,20 @@ export class BoardData {
   }
 
   /**
-   * Histograms of a key over steps, of the first few runs.
+   * Histograms of a key over steps, of the first few runs that have some.
    * @param {{id: string, name: string}[]} runs
    * @param {string} key
    */
   async histograms(runs, key) {
     const query = new URLSearchParams([["key", key], ["points", "200"]]);
-    const told = await Promise.all(runs.slice(0, HISTORIES_MAX).map(async ({ id, name }) => ({ name, data: await fetched(apiAddress(this.project, `/runs/${encodeURIComponent(id)}/histograms?${query}`)) })));
-    return { series: [], groups: [], runs: told };
+    /** @type {{id: string, name: string, data: any}[]} */
+    const found = [];
+    // Not every run has logged them.
+    for (const some of parts(runs.slice(0, HISTORIES_ASKED), HISTORIES_MAX)) {
+      const told = await Promise.all(some.map(async ({ id, name }) => ({ id, name, data: await fetched(apiAddress(this.project, `/runs/${encodeURIComponent(id)}/histograms?${query}`)) })));
+      found.push(...told.filter(({ data }) => data.count || runs.length === 1));
+      if (found.length >= HISTORIES_MAX) break;
+    }
+    return { series: [], groups: [], runs: found.slice(0, HISTORIES_MAX), isCut: runs.length > HISTORIES_MAX && found.length >= HISTORIES_MAX };
   }
 }

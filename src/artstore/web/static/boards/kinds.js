@@ -48,8 +48,13 @@ const DRAWERS = {
   },
 
   histogram: (view, told) => {
-    if (!told.runs?.length) return view.say("It needs a metric whose values are histograms.");
-    view.chart ??= new Histories(view.host, view.title);
+    if (!told.runs) return view.say("It needs a metric whose values are histograms.");
+    if (!told.runs.length) return view.say("None of the runs has such histograms yet.");
+    if (told.isCut) view.say(`Of these runs the first ${told.runs.length} that have such histograms are drawn.`);
+    // Of several runs it is to be seen whose it is, also of one alone.
+    const isNamed = view.board.runs.length > 1;
+    view.chart ??= new Histories(view.host, view.title, isNamed);
+    view.element.classList.toggle("is-named", isNamed);
     view.element.classList.toggle("is-stack", told.runs.length > 1);
     return view.chart.set(told.runs);
   },
@@ -57,19 +62,20 @@ const DRAWERS = {
 
 /** Of several runs one chart below the other. */
 class Histories {
-  /** @param {HTMLElement} host @param {string} title */
-  constructor(host, title) {
+  /** @param {HTMLElement} host @param {string} title @param {boolean} isNamed */
+  constructor(host, title, isNamed) {
     this.host = host;
+    this.isNamed = isNamed;
     this.title = title;
     /** @type {Map<string, HistogramHistory>} */
     this.charts = new Map();
   }
 
-  /** @param {{name: string, data: any}[]} runs */
+  /** @param {{id: string, name: string, data: any}[]} runs */
   set(runs) {
-    for (const { name, data } of runs) {
-      const known = this.charts.get(name) ?? new HistogramHistory(this.host, { height: HEIGHT, xName: "step", title: runs.length > 1 ? `${this.title} · ${name}` : this.title });
-      this.charts.set(name, known);
+    for (const { id, name, data } of runs) {
+      const known = this.charts.get(id) ?? new HistogramHistory(this.host, { height: HEIGHT, xName: "step", title: this.isNamed ? `${this.title} · ${name}` : this.title });
+      this.charts.set(id, known);
       known.set(data);
     }
   }

@@ -1,7 +1,19 @@
 // @ts-check
-// Hearing of changes of runs: told once a second at the most, and only while somebody looks.
+// Hearing of changes of runs: told once a second at the most, more rarely where it takes long, and only
+// while somebody looks.
+
+import { h } from "../dom.js";
 
 const LEAST = 1000;
+/** How much longer than what is done about a change the time to the next one is. */
+const SHARE = 4;
+/** Until what could not be fetched is fetched again: no other change may come. */
+export const AGAIN = 5000;
+/** Until who was told that he cannot watch asks again; what he sees is renewed all the same. */
+const REFUSED = 15_000;
+
+/** Whether what failed may succeed by itself: the server is away, or does not reach its store. @param {any} error */
+export const isPassing = (error) => error.status === 0 || error.status >= 500;
 
 /** @returns {string} what stands before every address */
 export const root = () => /** @type {HTMLMetaElement|null} */ (document.querySelector("meta[name=artstore-root]"))?.content ?? "";
@@ -23,6 +35,8 @@ class Stream {
     this.listeners = new Set();
     /** @type {EventSource|null} */
     this.source = null;
+    this.timer = 0;
+    this.note = h("p", { class: "note", role: "status" }, "The server does not answer: what stands here may be old.");
     document.addEventListener("visibilitychange", () => this.look());
     addEventListener("pagehide", () => this.close());
     // A page that comes back out of the history goes on.
@@ -41,9 +55,27 @@ class Stream {
       // Of very many at once it is only told that they changed.
       this.tell(told.is_all ? told.runs.map((/** @type {any} */ one) => one.run) : this.every);
     });
+    this.source.addEventListener("open", () => this.answered());
+    this.source.addEventListener("error", () => {
+      // The browser tries again by itself, unless the answer is no stream: that of a proxy whose
+      // server is away, or that there is one watcher too many.
+      if (this.source?.readyState !== EventSource.CLOSED) {
+        this.timer ||= window.setTimeout(() => document.querySelector("main")?.prepend(this.note), AGAIN);
+        return;
+      }
+      this.close();
+      setTimeout(() => this.look(), REFUSED);
+    });
+  }
+
+  answered() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    this.note.remove();
   }
 
   close() {
+    this.answered();
     this.source?.close();
     this.source = null;
   }
@@ -80,22 +112,25 @@ export function follow(project, runs, run, since = null) {
   streams.set(name, stream);
   /** @type {Set<string>} */
   let changed = new Set();
-  let [last, timer, isBusy] = [-LEAST, 0, false];
+  let [next, timer, isBusy] = [0, 0, false];
   const tell = async () => {
     timer = 0;
     if (isBusy || !changed.size || document.hidden || !stream.listeners.has(hear)) return;
-    const wait = last + LEAST - performance.now();
+    const begun = performance.now();
+    const wait = next - begun;
     if (wait > 0) {
       timer = window.setTimeout(tell, wait);
       return;
     }
-    [isBusy, last] = [true, performance.now()];
+    isBusy = true;
     const told = changed;
     changed = new Set();
     try {
       await run(told);
-    } catch {
-      // What could not be fetched now is fetched with the next change.
+      next = begun + Math.max(LEAST, SHARE * (performance.now() - begun));
+    } catch (error) {
+      next = begun + AGAIN;
+      if (isPassing(error)) for (const one of told) changed.add(one);
     }
     isBusy = false;
     tell();

@@ -6,6 +6,7 @@ import { lookOf } from "../charts/palette.js";
 import { exportItems } from "../charts/plot.js";
 import { h } from "../dom.js";
 import { drawOther } from "./kinds.js";
+import { AGAIN, isPassing } from "./live.js";
 import { menu, openPopup } from "../popup.js";
 
 const HEIGHT = 220;
@@ -105,18 +106,25 @@ export class PanelView {
     this.told = told;
     if (!this.isLine) return void drawOther(this, told);
     const { look } = this;
-    const options = { title: this.title, height: HEIGHT, logX: look.logX, logY: look.logY, smoothing: look.smoothing, xName: NAMES[/** @type {"_step"} */ (look.x)] ?? look.x };
+    const options = { title: this.title, height: HEIGHT, logX: look.logX, logY: look.logY, smoothing: look.smoothing, xName: NAMES[/** @type {"_step"} */ (look.x)] ?? look.x, xKind: look.x === "_timestamp" ? "time" : undefined };
     if (this.chart) this.chart.configure(options);
-    else this.chart = new LineChart(this.host, { ...options, zoom: this.zoom, ...(look.x === "_timestamp" ? { xKind: "time" } : {}), onZoom: (/** @type {number|null} */ from, /** @type {number|null} */ to) => this.zoomed(from, to) });
+    else this.chart = new LineChart(this.host, { ...options, zoom: this.zoom, onZoom: (/** @type {number|null} */ from, /** @type {number|null} */ to) => this.zoomed(from, to) });
     const series = this.series(told);
-    // The title names a line that is alone.
-    this.element.classList.toggle("is-single", series.length < 2);
+    // The title names a line that is alone, unless it may be of any run.
+    this.element.classList.toggle("is-single", series.length < 2 && this.board.runs.length < 2);
     this.chart.set(series);
   }
 
   /** @param {any} error */
   fail(error) {
     this.say(error.hint ? `${error.message}. ${error.hint}` : error.message);
+    if (isPassing(error)) window.setTimeout(() => this.retry(), AGAIN);
+  }
+
+  retry() {
+    if (!this.isStale || !this.element.isConnected) return;
+    if (document.hidden) window.setTimeout(() => this.retry(), AGAIN);
+    else if (this.isSeen) this.board.ask(this);
   }
 
   /** @param {string} text in place of a chart */

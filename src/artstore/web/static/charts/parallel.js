@@ -10,7 +10,8 @@ import { ticksOf, told } from "./ticks.js";
 import { ValueTable } from "./valuetable.js";
 
 const KEYS = "Left and right go from axis to axis. Enter puts a range on an axis: up and down move it, with Shift they change its size, Delete takes it away. Escape takes all away.";
-const LOG_FROM = 1000;
+export const LOG_FROM = 1000;
+const TIGHT = 110;
 const NEAR = 10;
 const STEP = 8;
 const TEXTS_MAX = 40;
@@ -120,7 +121,7 @@ export class ParallelCoordinates extends Plot {
   /** @param {any} pen @param {number} width @param {number} height */
   paint(pen, width, height) {
     const { axes, colours, plot } = this;
-    const side = Math.min(70, width / 6);
+    const side = Math.min(70, width / 12);
     const gap = axes.length > 1 ? (width - side * 2) / (axes.length - 1) : 0;
     Object.assign(plot, { top: 34, bottom: height - 26, xs: axes.map((_, at) => (axes.length > 1 ? side + at * gap : width / 2)) });
     const paints = this.groups.paints.map((paint) => paint(colours));
@@ -136,7 +137,9 @@ export class ParallelCoordinates extends Plot {
     }
     pen.globalAlpha = 1;
     pen.font = FONT;
-    axes.forEach((axis, at) => this.paintAxis(pen, axis, plot.xs[at], Math.max(gap, side) - 8, width));
+    // Names that do not fit beside each other stand in two lines.
+    const isTight = axes.length > 1 && gap < TIGHT;
+    axes.forEach((axis, at) => this.paintAxis(pen, axis, plot.xs[at], Math.max(gap, side) - 8, width, isTight ? at % 2 : null));
     this.names.show(this.groups.entries.map(({ label, colour, shape }) => ({ id: "", label, colour, shape })), null, this.options.colourBy ?? undefined);
     this.values.refresh();
   }
@@ -156,8 +159,8 @@ export class ParallelCoordinates extends Plot {
     return Number.isNaN(place) ? bottom + 14 : bottom - place * (bottom - top);
   }
 
-  /** @param {any} pen @param {any} axis @param {number} x @param {number} room @param {number} width */
-  paintAxis(pen, axis, x, room, width) {
+  /** @param {any} pen @param {any} axis @param {number} x @param {number} room @param {number} width @param {number|null} line of its name, if there are two */
+  paintAxis(pen, axis, x, room, width, line) {
     const { colours, plot: { top, bottom } } = this;
     [pen.strokeStyle, pen.fillStyle, pen.lineWidth] = [colours.quiet, colours.text, 1];
     pen.beginPath();
@@ -166,9 +169,9 @@ export class ParallelCoordinates extends Plot {
     pen.stroke();
     pen.textAlign = "center";
     pen.textBaseline = "middle";
-    const name = fitted(pen, axis.name + (axis.isLog ? " (log)" : ""), room);
+    const name = fitted(pen, axis.name + (axis.isLog ? " (log)" : ""), line === null ? room : room * 2);
     const half = pen.measureText(name).width / 2;
-    pen.fillText(name, Math.min(Math.max(x, half + 2), width - half - 2), 14);
+    pen.fillText(name, Math.min(Math.max(x, half + 2), width - half - 2), line === null ? 14 : 8 + line * 14);
     pen.textAlign = x > width - 60 ? "right" : "left";
     const by = x > width - 60 ? -5 : 5;
     for (const { value, text } of axis.ticks((bottom - top) / 30)) {

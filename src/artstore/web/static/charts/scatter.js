@@ -131,7 +131,7 @@ export class ScatterChart extends Plot {
     pen.restore();
     this.names.show(this.groups.entries.map(({ id, label, colour, shape }) => ({ id, label, colour, shape })), this.focus, this.options.colourName);
     this.values.refresh();
-    this.remark([odd ? `${grouped(odd)} of ${grouped(count)} ${this.options.noun}s have no place: a value is missing, infinite${logX || logY ? ", or 0 or less on a log axis" : ""}.` : ""]);
+    this.remark([odd ? `${grouped(odd)} of ${grouped(count)} ${this.options.noun}s have no place: a value is missing or infinite${logX || logY ? ", or 0 or less on a log axis" : ""}.` : ""]);
   }
 
   describe() {

@@ -100,7 +100,7 @@ export class Card {
     const { node, links } = told;
     /** @type {[string, any][]} */
     const facts = node ? (node.kind === "run" ? runFacts(node) : versionFacts(node)) : [];
-    if (told.message) facts.unshift(["Message", told.message]);
+    if (told.message) facts.unshift([node?.kind === "run" ? "Note" : "Message", told.message]);
     const listed = facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", null, name), h("dd", null, typeof value === "string" ? bdi(value) : value)]);
     /** @type {[string, string|null|undefined, boolean][]} */
     const ways = [

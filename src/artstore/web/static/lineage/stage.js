@@ -6,6 +6,8 @@ const LEAST = 0.1;
 const MOST = 3;
 const STEP = 1.25;
 const CLICK_PIXELS = 4;
+/** Below this nobody reads what stands in a tile. */
+const LEGIBLE = 0.75;
 
 export class Stage {
   /** @param {HTMLElement} host @param {SVGSVGElement} svg @param {number|null} zoom that of the graph before */
@@ -21,7 +23,7 @@ export class Stage {
     // A tile has the focus, of which there always is one.
     host.removeAttribute("tabindex");
     const whole = this.fitting();
-    this.setZoom(zoom ?? (whole >= 0.6 ? whole : 1));
+    this.setZoom(zoom ?? (whole >= LEGIBLE ? whole : 1));
     host.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
     host.addEventListener("pointerdown", (event) => this.pressed(event));
     host.addEventListener("touchmove", (event) => this.pinched(event), { passive: false });

@@ -1,9 +1,9 @@
 // @ts-check
-// What a run prints: its end is followed, earlier parts are loaded above it.
+// What a run prints: its end is followed, earlier parts are loaded above it. The server makes the
+// pieces and their colours, as for readers without scripts.
 
-import { fetched } from "../boards/data.js";
-import { apiAddress } from "../boards/live.js";
 import { byId, h } from "../dom.js";
+import { fetchedPage } from "./parts.js";
 
 const KEPT_CHARS = 2_000_000;
 const NEAR = 40;
@@ -15,14 +15,24 @@ export function followConsole(data) {
   const isTail = !params.has("after") && !params.has("before");
   let { start, stop } = data;
   const size = byId("console-size");
-  const address = (/** @type {string} */ part, /** @type {number} */ at) => apiAddress(data.project, `/runs/${encodeURIComponent(data.run)}?show=console&${part}=${at}`);
+  /** @param {"before"|"after"} part @param {number} at */
+  const windowAt = async (part, at) => {
+    const page = await fetchedPage(`${data.page}?show=console&${part}=${at}`);
+    if (!page) return { page, start: at, stop: at, size_bytes: at, told: "", block: h("span") };
+    const { start, stop, size_bytes } = JSON.parse(page.getElementById("run-data")?.textContent ?? "{}");
+    return { page, start, stop, size_bytes, told: page.getElementById("console-size")?.textContent, block: inOne(/** @type {Element} */ (page.getElementById("console"))) };
+  };
+  box.replaceChildren(inOne(box));
   if (isTail) box.scrollTop = box.scrollHeight;
   const earlier = byId("console-earlier");
+  let isLoading = false;
   earlier?.addEventListener("click", async (/** @type {Event} */ event) => {
     event.preventDefault();
-    const told = (await fetched(address("before", start))).console;
+    if (isLoading) return;
+    isLoading = true;
+    const told = await windowAt("before", start).finally(() => (isLoading = false));
     const height = box.scrollHeight;
-    box.prepend(told.text);
+    box.prepend(told.block);
     box.scrollTop += box.scrollHeight - height;
     start = told.start;
     if (start <= 0) earlier.remove();
@@ -37,22 +47,31 @@ export function followConsole(data) {
       if (toggle.checked) box.scrollTop = box.scrollHeight;
     });
     return {
+      /** @returns {Promise<Document|null>} the page that was fetched last */
       more: async () => {
+        let page = null;
         for (let rounds = 0; rounds < 20; rounds += 1) {
-          const told = (await fetched(address("after", stop))).console;
+          const told = await windowAt("after", stop);
+          page = told.page;
           if (told.stop <= stop) break;
           const isAtEnd = toggle.checked;
-          box.append(told.text);
+          box.append(told.block);
           stop = told.stop;
           byId("console-empty")?.remove();
           // Of what came in hours only the end stays here; the rest is one link away.
           while ((box.textContent ?? "").length > KEPT_CHARS && box.childNodes.length > 1) box.firstChild?.remove();
-          if (size) size.textContent = `${told.size_bytes.toLocaleString("en-US")} bytes in all`;
+          if (size) size.textContent = told.told;
           if (isAtEnd) box.scrollTop = box.scrollHeight;
           if (told.stop >= told.size_bytes) break;
         }
+        return page;
       },
     };
   }
-  return { more: async () => {} };
+  return { more: async () => null };
+}
+
+/** All that is in it as one element. @param {Element} host */
+function inOne(host) {
+  return h("span", null, ...[...host.childNodes].map((one) => document.importNode(one, true)));
 }

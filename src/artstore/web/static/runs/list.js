@@ -2,6 +2,7 @@
 // The page of a list of runs: what a link or a form would load comes without leaving the page,
 // rows change in place while runs go on. The server makes the rows, here as without scripts.
 
+import { ApiError, reached } from "../api.js";
 import { byId, h } from "../dom.js";
 import { openRunColumns } from "./columns.js";
 import { RunsComplete } from "./complete.js";
@@ -98,8 +99,8 @@ export class RunsPage {
   async fetch(address, rows) {
     const url = new URL(address, location.href);
     if (rows.length) url.searchParams.set("rows", rows.join(","));
-    const answer = await fetch(url, { headers: { Accept: "text/html" } });
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    const answer = await reached(url.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) throw new ApiError({}, answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.getElementById("runs-view")) throw new Error("this is no list of runs");
     return page;

@@ -3,17 +3,17 @@
 
 import { follow } from "../boards/live.js";
 import { byId, grouped, h } from "../dom.js";
+import { merge } from "./parts.js";
+
+/** What the lines of a table are of. @param {HTMLElement} table */
+const linesOf = (table) => [...table.querySelectorAll("tr")].map((row) => row.dataset.run ?? /** @type {HTMLElement|null} */ (row.querySelector("[data-key]"))?.dataset.key ?? "");
 
 export class RunsLive {
   /** @param {any} page */
   constructor(page) {
     this.page = page;
     if (!page.links.events) return;
-    follow(page.data.project, [], () => this.refresh());
-    // What came while nobody looked is seen at once.
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.refresh();
-    });
+    follow(page.data.project, [], () => this.refresh(), page.data.revision);
   }
 
   async refresh() {
@@ -21,15 +21,11 @@ export class RunsLive {
     const asked = page.asked;
     const isGrouped = page.state.isGrouped;
     const rows = isGrouped ? [] : page.ids;
-    try {
-      const found = await page.fetch(location.pathname + location.search, rows);
-      // Another view came meanwhile: it is as new as this.
-      if (asked !== page.asked) return;
-      if (isGrouped || !rows.length) this.whole(found, rows);
-      else this.rows(found);
-    } catch {
-      // The next change tries again.
-    }
+    const found = await page.fetch(location.pathname + location.search, rows);
+    // Another view came meanwhile: it is as new as this.
+    if (asked !== page.asked) return;
+    if (isGrouped || !rows.length) this.whole(found, rows);
+    else this.rows(found);
   }
 
   /** @param {Document} found */
@@ -68,7 +64,10 @@ export class RunsLive {
     const table = found.getElementById("runs-table");
     const was = byId("runs-table");
     if (!table || was.isEqualNode(table)) return;
-    if (rows.length || was.contains(document.activeElement)) this.announce(-1);
+    if (String(linesOf(was)) === String(linesOf(table))) {
+      merge(was, table);
+      this.clear();
+    } else if (rows.length || was.contains(document.activeElement)) this.announce(-1);
     else was.replaceWith(document.adoptNode(table));
   }
 
@@ -78,7 +77,7 @@ export class RunsLive {
     const told = count < 0 ? "The list has changed." : count === 1 ? "1 new run belongs here." : `${grouped(count)} new runs belong here.`;
     const host = byId("runs-live");
     if (host.firstChild?.textContent === told) return undefined;
-    host.replaceChildren(h("span", null, told), " ", h("button", { type: "button", onclick: () => this.page.load(location.pathname + location.search) }, "Show them"));
+    host.replaceChildren(h("span", null, told), " ", h("button", { type: "button", onclick: () => this.page.load(location.pathname + location.search) }, count < 0 ? "Show it anew" : "Show them"));
     return undefined;
   }
 

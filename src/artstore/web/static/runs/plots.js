@@ -2,7 +2,7 @@
 // Config against summary of the runs that are listed: points, or a line for each run through many
 // axes. What is chosen in a chart becomes a condition of the list, which can be taken away again.
 
-import { ParallelCoordinates } from "../charts/parallel.js";
+import { LOG_FROM, ParallelCoordinates } from "../charts/parallel.js";
 import { ScatterChart } from "../charts/scatter.js";
 import { byId, grouped, h } from "../dom.js";
 import { boxOf, idsOf, rangesOf } from "./ranges.js";
@@ -119,11 +119,13 @@ class Plots {
       this.chart = new ParallelCoordinates(this.frame, { title: "Runs over their values", noun: "run", height: 340, onPick, onSelect: (/** @type {number[]|null} */ indices) => this.filter(indices && rangesOf(this.chart, told.axes)) });
       this.chart.set({ axes: told.axes.map((/** @type {any} */ axis) => ({ name: axis.name, values: axis.values.map(plain) })), labels });
     } else {
+      const [xs, ys] = [numbers(x), numbers(y)];
+      const [logX, logY] = [spans(xs), spans(ys)];
       this.chart = new ScatterChart(this.frame, {
-        title: `${y.name} over ${x.name}`, xName: x.name, yName: y.name, colourName: colour?.name, noun: "run", height: 340, onPick,
+        logX, logY, xKind: kindOf(x.name), yKind: kindOf(y.name), title: `${y.name} over ${x.name}`, xName: x.name, yName: y.name, colourName: colour?.name, noun: "run", height: 340, onPick,
         onSelect: (/** @type {number[]|null} */ indices) => this.filter(indices && ((this.chart.options.mode === "box" ? null : idsOf(told, indices)) ?? boxOf([x, y], indices))),
       });
-      this.chart.set({ x: numbers(x), y: numbers(y), colours: colour ? colour.values.map(plain) : told.states, labels });
+      this.chart.set({ x: xs, y: ys, colours: colour ? colour.values.map(plain) : told.states, labels });
     }
   }
 
@@ -188,10 +190,20 @@ function plain(value) {
   return "$" in value ? `${value.v}…` : JSON.stringify(value);
 }
 
+/** @param {string} name of an axis */
+const kindOf = (name) => (name === "created" || name === "updated" ? "time" : name === "duration" ? name : undefined);
+
 /** Times as numbers. @param {{name: string, values: any[]}} axis */
 function numbers({ name, values }) {
-  if (name === "created" || name === "updated") return values.map((value) => (value ? Date.parse(value) / 1000 : null));
+  if (kindOf(name) === "time") return values.map((value) => (value ? Date.parse(value) / 1000 : null));
   return values.map((value) => (typeof value === "boolean" ? Number(value) : plain(value)));
+}
+
+/** Whether only a log axis shows them apart, as axes beside each other have it. @param {any[]} values */
+function spans(values) {
+  const known = values.filter((one) => Number.isFinite(one));
+  const [low, high] = known.reduce(([least, most], one) => [Math.min(least, one), Math.max(most, one)], [Infinity, -Infinity]);
+  return low > 0 && high / low >= LOG_FROM;
 }
 
 /** @param {any} page @param {HTMLElement} host */

@@ -6,7 +6,7 @@ import { follow } from "../boards/live.js";
 import { byId } from "../dom.js";
 import { followConsole } from "./console.js";
 import { mountMedia } from "./media.js";
-import { refreshParts } from "./parts.js";
+import { putParts, refreshParts } from "./parts.js";
 
 const data = dataOf("run-data");
 const run = { id: data.run, name: data.name, slot: 0 };
@@ -21,6 +21,9 @@ const media = data.show === "media" ? mountMedia(data) : null;
 if (data.isLive) {
   const parts = data.show === "overview" ? ["run-head", "run-live"] : ["run-head"];
   follow(data.project, [data.run], async () => {
-    await Promise.all([refreshParts(parts), printed?.more(), media?.more()]);
+    // What was printed comes with the page that the head is of.
+    const page = await printed?.more();
+    if (page) putParts(page, parts);
+    else await Promise.all([refreshParts(parts), media?.more()]);
   }, data.revision);
 }

@@ -37,7 +37,7 @@ export function openColumnMenu(app, one, anchor) {
       ["Move left", () => app.moveColumn(name, -1)],
       ["Move right", () => app.moveColumn(name, 1)],
       [isPinned ? "Unpin" : "Pin to the left", () => app.change({ pins: isPinned ? state.pins.filter((/** @type {string} */ pin) => pin !== name) : [...state.pins, name] }, true)],
-      ["Computed column…", () => openComputed(app, name)],
+      ["Computed column…", () => openComputed(app, "", quoted(name))],
       app.links.points && (column.role === "number" || /^(array<.*, 2>|list<)/.test(column.type)) ? ["Points…", () => app.openScatter(name)] : null,
       column.computed ? ["Remove computed column", () => app.change({ compute: state.compute.filter((/** @type {[string, string]} */ pair) => pair[0] !== name) }, true)] : null,
       others.length ? "Show as" : null,
@@ -46,14 +46,18 @@ export function openColumnMenu(app, one, anchor) {
   );
 }
 
-/** @param {any} app @param {string} name */
-function openComputed(app, name) {
+/** @param {any} app @param {string} name @param {string} text */
+function openComputed(app, name, text) {
   const content = [
-    h("label", null, "Name ", h("input", { name: "name", required: true, maxlength: 100, autocomplete: "off" })),
-    h("label", null, "Value ", h("input", { name: "text", required: true, maxlength: 10000, value: quoted(name), spellcheck: "false", class: "mono" })),
+    h("label", null, "Name ", h("input", { name: "name", required: true, maxlength: 100, value: name, autocomplete: "off" })),
+    h("label", null, "Value ", h("input", { name: "text", required: true, maxlength: 10000, value: text, spellcheck: "false", class: "mono" })),
     h("p", { class: "quiet" }, "SQL or Mongo, as in conditions: score * 2, guess = truth, len(tags)"),
   ];
-  ask("Computed column", content, "Add", (form) => app.addComputed(String(form.get("name")), String(form.get("text"))));
+  ask("Computed column", content, "Add", async (form) => {
+    const typed = ["name", "text"].map((field) => String(form.get(field)));
+    // What cannot be used is there to be changed, below what is wrong with it.
+    if (!(await app.addComputed(...typed))) openComputed(app, typed[0], typed[1]);
+  });
 }
 
 /** @param {any} app @param {string} name */

@@ -33,10 +33,13 @@ export class FilterBox {
     this.box.addEventListener("input", () => {
       this.error.hidden = true;
       this.box.removeAttribute("aria-invalid");
+      this.isOpen = true;
       this.suggest();
     });
     this.box.addEventListener("blur", () => setTimeout(() => this.close(), 150));
-    this.suggest = debounced(() => this.complete(), 90);
+    this.suggest = debounced(() => this.isOpen && this.complete(), 90);
+    /** Whether somebody writes: what is sent off is completed no more, or the list would hide what is wrong with it. */
+    this.isOpen = false;
     /** @type {{text: string, note: string, from: number}[]} */
     this.items = [];
     this.chosen = -1;
@@ -50,6 +53,7 @@ export class FilterBox {
 
   submit() {
     const text = this.box.value.trim();
+    this.isOpen = false;
     this.close();
     if (text) this.app.addCondition(text, true);
   }

@@ -13,6 +13,9 @@ const WIDTH = 132;
 /** In 4 digits, so that two stand beside each other; all digits are in what the pointer shows. @param {any} value */
 const brief = (value) => (typeof value === "number" && Math.abs(value) < 1e4 ? short(value, 4) : lineOf(value));
 
+/** @param {{total: number, matching: number}} answer @param {number} total of the table @returns {(Node|string)[]} */
+export const groupsTold = ({ total: groups, matching }, total) => [h("strong", null, grouped(groups)), ` ${groups === 1 ? "group" : "groups"} of ${matching === total ? "" : `${grouped(matching)} of `}${grouped(total)} rows`];
+
 export class GroupView {
   /** @param {HTMLElement} host @param {any} app */
   constructor(host, app) {
@@ -52,7 +55,7 @@ export class GroupView {
     }
     this.body.append(...answer.groups.map((/** @type {any} */ group) => this.row(answer, group, columns)));
     this.more.hidden = answer.start + answer.groups.length >= answer.total;
-    this.app.groupsCounted(answer.total, answer.approximate);
+    this.app.groupsCounted(answer);
   }
 
   /** @param {any} answer @param {any[]} columns */

@@ -50,7 +50,10 @@ export class Heads {
     const sign = order ? `${order.descending ? "▼" : "▲"}${order.rank > 1 ? order.rank : ""}` : "";
     const choose = (/** @type {string} */ condition) => this.app.addCondition(condition);
     const room = Math.max(width - 17, 24);
-    const picture = column.parts ? comparing.picture(column, room, choose, names.map((/** @type {string} */ part) => questions.facets.get(part))) : facet ? facetPicture(facet, room, choose) : null;
+    const facets = names.map((/** @type {string} */ part) => questions.facets.get(part));
+    // Of compared tables each has values of its own.
+    const told = [...new Set(facets.filter(Boolean).map(summaryOf))].join(" / ");
+    const picture = column.parts ? comparing.picture(column, room, choose, facets) : facet ? facetPicture(facet, room, choose) : null;
     const element = h(
       "div",
       {
@@ -67,7 +70,7 @@ export class Heads {
       ),
       h("div", { class: "head-type" }, column.computed ? "computed · " : "", column.type.length > 40 ? column.kind : column.type),
       picture ?? h("div", { class: facet ? "facet-none" : "facet-none waiting" }),
-      h("div", { class: "head-summary", title: facet ? summaryOf(facet) : null }, facet ? summaryOf(facet) : "\u00a0"),
+      h("div", { class: "head-summary", title: told }, told || "\u00a0"),
       this.handle(one),
     );
     element.style.flexBasis = `${width}px`;

@@ -47,7 +47,7 @@ export class Samples {
   draw(found) {
     const { sides, columns } = found;
     /** @param {any} side */
-    const link = (side) => h("a", { href: side.address }, side.version);
+    const link = (side) => h("a", { href: side.address }, side.version, side.run ? h("small", null, ` run ${side.run.id}`) : null);
     /** @param {string} text @param {any[]} some */
     const told = (text, some) => (some.length ? h("p", null, `${text} `, ...some.flatMap((side, at) => [at ? ", " : "", link(side)])) : null);
     const there = sides.filter((/** @type {any} */ side) => side.row !== null);

@@ -5,7 +5,7 @@ import { Api } from "../api.js";
 import { badge } from "../cells/bars.js";
 import { grouped, h } from "../dom.js";
 import { Grid } from "./grid.js";
-import { GroupView } from "./groupview.js";
+import { GroupView, groupsTold } from "./groupview.js";
 import { imageColumn, takeGrid } from "./imagegrid.js";
 import { Questions } from "./questions.js";
 import { queryOf, selectionPairs, shownOf } from "../state.js";
@@ -104,9 +104,9 @@ class Side {
     this.sides.tell(this.at, h("strong", null, grouped(matching)), ` of ${grouped(total)} rows`);
   }
 
-  /** @param {number} total */
-  groupsCounted(total) {
-    this.sides.tell(this.at, h("strong", null, grouped(total)), ` groups of ${grouped(this.windows.total)} rows`);
+  /** @param {any} answer as /table-groups gives it */
+  groupsCounted(answer) {
+    this.sides.tell(this.at, ...groupsTold(answer, this.windows.total));
   }
 
   /** @param {boolean} isSame whether the rows are those of before */

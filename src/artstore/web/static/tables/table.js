@@ -9,7 +9,7 @@ import { Comparing } from "./comparing.js";
 import { byId, debounced, grouped, h } from "../dom.js";
 import { FilterBox } from "./filterbox.js";
 import { Grid } from "./grid.js";
-import { GroupView } from "./groupview.js";
+import { GroupView, groupsTold } from "./groupview.js";
 import { ImageTools, imageColumn, takeGrid } from "./imagegrid.js";
 import { seen, takeOverlays } from "../overlays.js";
 import { ask, help } from "../popup.js";
@@ -37,11 +37,7 @@ class TablePage {
     this.ids = "cell";
     this.comparing = new Comparing(this, data.compare);
     this.questions = new Questions(this, data.table.facets);
-    this.placeholder = "guess != truth";
-    const texts = this.columns.filter((column) => column.role === "number");
-    if (!this.columns.some((column) => column.name === "guess") && texts.length) this.placeholder = `${texts[0].name} > 0`;
-    const { truth, guess } = data.compare;
-    if (truth && guess) this.placeholder = this.comparing.isMerged ? `*.${guess} != *.${truth}` : `${guess} != ${truth}`;
+    this.placeholder = data.example;
     this.windows = new Windows(this.api, { changed: () => this.arrived(), failed: (error) => this.fail(error), counted: () => this.count() });
     this.windows.begin(data.table.window, this.state);
     takeOverlays(this.state);
@@ -290,10 +286,14 @@ class TablePage {
   async addComputed(name, text) {
     const compute = [...this.state.compute.filter(([other]) => other !== name), /** @type {[string, string]} */ ([name, text])];
     const found = await this.questions.check({ ...this.state, compute, where: [], sort: [] }, null);
-    if (!found) return;
+    if (!found) return false;
     this.columns = found;
     const columns = this.state.columns ? [...this.state.columns, name] : null;
+    this.filter.error.hidden = true;
     this.change({ compute, columns }, true);
+    // The last column, which may be far to the right.
+    if (!this.isGrouped) this.grid.activate(this.grid.active.place, 1e9);
+    return true;
   }
 
   /** @param {any} one @param {HTMLElement} anchor */
@@ -321,9 +321,9 @@ class TablePage {
     this.sides?.tell(this.sides.own, h("strong", null, grouped(matching)), ` of ${grouped(total)} rows`);
   }
 
-  /** @param {number} total @param {boolean} isApproximate */
-  groupsCounted(total, isApproximate) {
-    byId("table-count").replaceChildren(h("strong", null, grouped(total)), ` groups of ${grouped(this.windows.total)} rows${isApproximate ? ", quantiles about" : ""}`);
+  /** @param {any} answer as /table-groups gives it */
+  groupsCounted(answer) {
+    byId("table-count").replaceChildren(...groupsTold(answer, this.windows.total), answer.approximate ? ", quantiles about" : "");
   }
 
   /** @param {any} error */
@@ -367,7 +367,7 @@ class TablePage {
 
   askRow() {
     const box = h("input", { name: "number", type: "number", min: 1, max: Math.max(this.windows.matching, 1), required: true, "aria-label": "Row, counted from 1" });
-    ask("Go to row", [h("label", null, `1 to ${grouped(this.windows.matching)} `, box)], "Go", (form) => {
+    ask("Go to row", [h("label", null, `1 to ${grouped(this.windows.matching)}, as they stand here `, box)], "Go", (form) => {
       const place = Math.min(Math.max(Math.round(Number(form.get("number"))) - 1, 0), this.windows.matching - 1);
       this.grid.activate(place, this.grid.active.column, true);
       this.grid.goTo(place);
