@@ -7,72 +7,44 @@ is deleted at once (docs/format/run.md, section 8).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
 
-from artstore.catalog.runs.format import RUN_OBJECTS, SegmentName, parse_segment_name
+from artstore.catalog.runs.format import SegmentName, parse_segment_name
+from artstore.catalog.runs.mediapaths import MEDIA_FOLDER
 from artstore.catalog.runs.state import Whole
+from artstore.catalog.runs.survey import RunKeys, stated_segments
 from artstore.storage.protocol import KeyInfo
 
-__all__ = ["RunListing", "dead_segments", "may_hold_garbage", "sessions_of", "swept_objects"]
+__all__ = ["dead_segments", "is_recent", "may_hold_garbage", "sessions_of", "swept_objects"]
 
-_MEDIA: Final = "media/"
 _Part = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class RunListing:
-    """
-    What lies below the prefix of one run.
-
-    Attributes:
-        prefix: `runs/<project>/<run id>/`, escaped.
-        written: when each entry of its log was written, by number.
-        objects: all else, in the order of keys.
-    """
-
-    prefix: str
-    written: Mapping[int, float]
-    objects: Sequence[KeyInfo]
-
-    def is_recent(self, n: int, quiet_since: float) -> bool:
-        """Whether entry n was written later than that; one that came after the scan was."""
-        return n not in self.written or self.written[n] > quiet_since
-
-    @classmethod
-    def of(cls, prefix: str, infos: Iterable[KeyInfo]) -> RunListing:
-        """From a scan of the prefix."""
-        written: dict[int, float] = {}
-        objects = []
-        for info in infos:
-            name = info.key[len(prefix) :]
-            if name.isdecimal():
-                written[int(name)] = info.modified_seconds
-            elif name.partition("/")[0] in RUN_OBJECTS:
-                objects.append(info)
-        return cls(prefix, written, objects)
-
-    def segments(self) -> Iterable[tuple[KeyInfo, SegmentName]]:
-        """The segments among the objects."""
-        for info in self.objects:
-            name = parse_segment_name(info.key[len(self.prefix) :])
-            if name is not None:
-                yield info, name
+def _segments_in(run: RunKeys) -> Iterator[tuple[KeyInfo, SegmentName]]:
+    """The segments that lie there, named or not."""
+    for key, info in run.objects.items():
+        name = parse_segment_name(key[len(run.prefix) :])
+        if name is not None:
+            yield info, name
 
 
-def may_hold_garbage(listing: RunListing, quiet_since: float) -> bool:
+def is_recent(run: RunKeys, n: int, quiet_since: float) -> bool:
+    """Whether entry n was written later than that; one that came after the scan was."""
+    return n not in run.entries or run.entries[n].modified_seconds > quiet_since
+
+
+def may_hold_garbage(run: RunKeys, quiet_since: float) -> bool:
     """Whether reading the log could show a dead segment: one is old, and another is behind it."""
-    last = _highest(name for _, name in listing.segments())
+    last = _highest(name for _, name in _segments_in(run))
     return any(
         name.number < last[name.kind, name.session]
-        for info, name in listing.segments()
+        for info, name in _segments_in(run)
         if info.modified_seconds <= quiet_since
     )
 
 
 def dead_segments(
-    listing: RunListing, states: Iterable[tuple[int, Whole]], quiet_since: float
+    run: RunKeys, states: Iterable[tuple[int, Whole]], quiet_since: float
 ) -> list[KeyInfo]:
     """
     Segments that no entry names, nor comes to name.
@@ -85,32 +57,32 @@ def dead_segments(
     named: set[str] = set()
     last: Whole | None = None
     for n, whole in states:
-        if last is not None and listing.is_recent(n, quiet_since):
+        if last is not None and is_recent(run, n, quiet_since):
             named |= _named(last)
         last = whole
     if last is None:
         return []
     named |= _named(last)
-    highest = _highest(_own_names(listing.prefix, _named(last)))
+    highest = _highest(_own_names(run.prefix, _named(last)))
     return [
         info
-        for info, name in listing.segments()
+        for info, name in _segments_in(run)
         if info.key not in named
         and info.modified_seconds <= quiet_since
         and name.number < highest.get((name.kind, name.session), 0)
     ]
 
 
-def swept_objects(listing: RunListing, whole: Whole, quiet_since: float) -> list[KeyInfo]:
+def swept_objects(run: RunKeys, whole: Whole, quiet_since: float) -> list[KeyInfo]:
     """What goes of a deleted run: all that its sessions wrote, and what steps logged."""
     sessions = sessions_of(whole)
-    segments = [info for info, name in listing.segments() if name.session in sessions]
-    media = listing.prefix + _MEDIA
+    segments = [info for info, name in _segments_in(run) if name.session in sessions]
+    media = run.prefix + MEDIA_FOLDER
     return [
         *segments,
         *(
             info
-            for info in listing.objects
+            for info in run.objects.values()
             if info.key.startswith(media) and info.modified_seconds <= quiet_since
         ),
     ]
@@ -122,17 +94,7 @@ def sessions_of(whole: Whole) -> set[str]:
 
 
 def _named(whole: Whole) -> set[str]:
-    return {
-        str(segment["key"])
-        for by_session in _members(whole["segments"])
-        for segments in _members(by_session)
-        for segment in (segments if type(segments) is list else ())
-        if type(segment) is dict and "key" in segment
-    }
-
-
-def _members(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, Mapping) else ()
+    return {stated["key"] for _, stated in stated_segments(whole)}
 
 
 def _own_names(prefix: str, keys: Iterable[str]) -> Iterable[SegmentName]:

@@ -7,21 +7,20 @@ keeps no other one from being looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from artstore import names
 from artstore.catalog.guard import is_guarded_here
 from artstore.catalog.runs.format import project_prefix
 from artstore.catalog.runs.runlog import RunLog, RunState
+from artstore.catalog.runs.survey import RunKeys, runs_in
 from artstore.errors import ArtstoreError
 from artstore.garbage.records import RunGarbage
 from artstore.garbage.runobjects import (
-    RunListing,
     dead_segments,
+    is_recent,
     may_hold_garbage,
     sessions_of,
     swept_objects,
@@ -95,21 +94,19 @@ class RunSweep:
         deleted = {whole["run"] for whole in self._index.runs(project) if whole["deleted"]}
         known = self._index.heads(project)
         wanted = [
-            (run_id, listing)
-            for run_id, listing in self._listings(project)
-            if listing.objects
-            and (run_id in deleted or may_hold_garbage(listing, self._quiet_since))
+            run
+            for run in runs_in(self._storage.scan(project_prefix(project)))
+            if run.objects and (run.run_id in deleted or may_hold_garbage(run, self._quiet_since))
         ]
 
-        def look(one: tuple[str, RunListing]) -> _Dead:
-            run_id, listing = one
+        def look(run: RunKeys) -> _Dead:
             try:
-                return self._look(project, run_id, listing, known.get(run_id, -1))
+                return self._look(run, known.get(run.run_id, -1))
             except ArtstoreError as error:
                 return _Dead(kept=error.message)
 
         if is_guarded_here(self._storage.url):
-            dead = [look(one) for one in wanted]
+            dead = [look(run) for run in wanted]
         else:
             with ThreadPoolExecutor(_PARALLEL) as pool:
                 dead = list(pool.map(look, wanted))
@@ -120,44 +117,29 @@ class RunSweep:
             objects=sum(len(one.objects) for one in dead),
             size_bytes=sum(info.size_bytes for one in dead for info in one.objects),
             kept=tuple(
-                (f"{project}/{run_id}", one.kept)
-                for (run_id, _), one in zip(wanted, dead, strict=True)
-                if one.kept
+                (run.name, one.kept) for run, one in zip(wanted, dead, strict=True) if one.kept
             ),
         )
 
-    def _listings(self, project: str) -> Iterator[tuple[str, RunListing]]:
-        """What lies below each run, in the order of keys."""
-        prefix = project_prefix(project)
-
-        def part(info: KeyInfo) -> str:
-            return info.key[len(prefix) :].partition("/")[0]
-
-        for escaped, infos in groupby(self._storage.scan(prefix), part):
-            run_id = names.unescape_from_key(escaped)
-            yield run_id, RunListing.of(f"{prefix}{escaped}/", infos)
-
-    def _look(self, project: str, run_id: str, listing: RunListing, known_n: int) -> _Dead:
-        log = RunLog(self._storage, project, run_id, self._author)
-        if log.prefix != listing.prefix:
-            return _Dead(kept="its key is none that this release writes")
+    def _look(self, run: RunKeys, known_n: int) -> _Dead:
+        log = RunLog(self._storage, run.project, run.run_id, self._author)
         states: list[tuple[int, Whole]] = []
         last: RunState | None = None
-        is_recent = False
+        is_quiet = True
         for kind, last in log.replay():
             if not kind:
                 return _Dead(kept=f"entry {last.n} of its log is damaged or not known here")
             states.append((last.n, last.whole))
-            is_recent |= kind != "sweep" and listing.is_recent(last.n, self._quiet_since)
+            is_quiet &= kind == "sweep" or not is_recent(run, last.n, self._quiet_since)
         if last is None or last.n < known_n:
             return _Dead(kept="entries of its log that this machine has read are missing")
         if last.warnings:
             return _Dead(kept=f"its log is not whole: {last.warnings[0].message}")
         if not last.whole["deleted"]:
-            return _Dead(tuple(dead_segments(listing, states, self._quiet_since)))
-        if is_recent:
+            return _Dead(tuple(dead_segments(run, states, self._quiet_since)))
+        if not is_quiet:
             return _Dead()
-        dead = tuple(swept_objects(listing, last.whole, self._quiet_since))
+        dead = tuple(swept_objects(run, last.whole, self._quiet_since))
         if not dead or not self._may_go(log, last):
             return _Dead()
         return _Dead(dead, is_deleted_run=True)

@@ -4,7 +4,7 @@ Bringing runs: what lies beside their logs, then one entry that says what each i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +15,7 @@ from artstore.catalog.runs.format import RUN_OBJECTS, object_key, run_prefix
 from artstore.catalog.runs.mediapaths import media_digest
 from artstore.catalog.runs.runlog import RunLog, RunState
 from artstore.catalog.runs.state import empty_whole
+from artstore.catalog.runs.survey import stated_segments
 from artstore.digest import digest_of
 from artstore.errors import (
     AlreadyExistsError,
@@ -286,7 +287,10 @@ class RunSync:
         media = object_key(*source, "media", "")
         wanted = {key: media_digest(key[len(before) :]) for key in sizes if key.startswith(media)}
         # A hostile log must not have one of its entries taken for a segment.
-        wanted.update((key, digest) for key, digest in _segments(whole) if _is_object(key, before))
+        for _, stated in stated_segments(whole):
+            digest = stated.get("digest")
+            if _is_object(stated["key"], before):
+                wanted[stated["key"]] = digest if type(digest) is str else None
         if not wanted:
             return
         have = {info.key: info.size_bytes for info in there.scan(after)}
@@ -314,16 +318,6 @@ def _is_object(key: str, prefix: str) -> bool:
     except InvalidInputError:
         return False
     return True
-
-
-def _segments(whole: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """The keys that a log names as those of segments, and the digests it states."""
-    for by_session in whole["segments"].values():
-        for segments in by_session.values() if type(by_session) is dict else ():
-            for segment in segments if type(segments) is list else ():
-                if type(segment) is dict and type(segment.get("key")) is str:
-                    digest = segment.get("digest")
-                    yield segment["key"], digest if type(digest) is str else None
 
 
 def _copy(source: Storage, target: Storage, key: str, copy: str, digest: str | None) -> int:

@@ -24,6 +24,7 @@ from artstore.catalog.format import (
 from artstore.catalog.identity import IDENTITY_KEY, read_identity
 from artstore.catalog.log import read_all
 from artstore.catalog.rollups import damaged_rollups
+from artstore.catalog.runs.survey import RUNS_PREFIX, RunKeys, runs_in
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX, UpkeepLog
 from artstore.digest import digest_of
@@ -37,7 +38,6 @@ from artstore.packs.movedpacks import read_moved
 from artstore.packs.reader import PackReader, batches, decode_ref
 from artstore.storage.protocol import KeyInfo, Span, Storage
 from artstore.upkeep.check_runs import RunCheck, RunMaterial, RunProblem
-from artstore.upkeep.run_survey import RUNS_PREFIX, RunKeys, runs_in
 from artstore.upkeep.survey import (
     all_collections,
     state_in_store,

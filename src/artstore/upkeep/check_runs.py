@@ -22,6 +22,14 @@ from artstore.catalog.format import entry_key
 from artstore.catalog.runs.format import run_prefix
 from artstore.catalog.runs.mediapaths import media_digest, media_paths
 from artstore.catalog.runs.runlog import RunLog, RunState
+from artstore.catalog.runs.survey import (
+    Denied,
+    RunKeys,
+    SegmentRef,
+    named_segments,
+    read_states,
+    runs_in,
+)
 from artstore.digest import Hasher
 from artstore.errors import (
     ArtstoreError,
@@ -32,14 +40,6 @@ from artstore.errors import (
 )
 from artstore.storage.bounded import is_stored
 from artstore.storage.protocol import Span, Storage
-from artstore.upkeep.run_survey import (
-    Denied,
-    RunKeys,
-    SegmentRef,
-    named_segments,
-    read_states,
-    runs_in,
-)
 
 __all__ = ["DAMAGE_CODES", "LookAtHistory", "RunCheck", "RunMaterial", "RunProblem", "verify_run"]
 
@@ -188,11 +188,11 @@ class RunCheck:
 
     def _listed(self, run: RunKeys, segment: SegmentRef) -> RunProblem | None:
         self.value_count += 1
-        size = run.objects.get(segment.key)
-        if size is None:
+        info = run.objects.get(segment.key)
+        if info is None:
             return self._missing(run, segment.key, "the log of its run names it")
-        if segment.size_bytes not in (None, size):
-            message = f"it has {size} bytes, not {segment.size_bytes}"
+        if segment.size_bytes not in (None, info.size_bytes):
+            message = f"it has {info.size_bytes} bytes, not {segment.size_bytes}"
             return RunProblem(segment.key, message, DAMAGE_CODES[segment.kind], run.name)
         return None
 
@@ -228,12 +228,12 @@ class RunCheck:
         return self.read_data is not None and clock.random_fraction() < self.read_data
 
     def _media(self, run: RunKeys) -> Iterator[_Reading]:
-        for key, size_bytes in run.objects.items():
+        for key, info in run.objects.items():
             digest = media_digest(key[len(run.prefix) :])
             if digest is not None:
                 self.value_count += 1
                 if self._is_chosen():
-                    yield _Reading(run, key, "media", size_bytes, digest, None)
+                    yield _Reading(run, key, "media", info.size_bytes, digest, None)
 
     def _read(self, readings: Sequence[_Reading]) -> Iterator[RunProblem]:
         done = 0
@@ -342,7 +342,7 @@ def verify_run(
 
 
 def _of_segment(run: RunKeys, segment: SegmentRef) -> _Reading:
-    size_bytes = run.objects[segment.key]
+    size_bytes = run.objects[segment.key].size_bytes
     digest, row_count = segment.digest, segment.row_count
     return _Reading(run, segment.key, segment.kind, size_bytes, digest, row_count)
 

@@ -42,6 +42,7 @@ from artstore.catalog.identity import IDENTITY_KEY
 from artstore.catalog.log import Head
 from artstore.catalog.replica import Replica
 from artstore.catalog.runs.format import run_prefix
+from artstore.catalog.runs.survey import RUNS_PREFIX
 from artstore.catalog.upkeeplog import CONDEMNED_PREFIX
 from artstore.digest import DIGEST_BYTES, digest_of
 from artstore.errors import (
@@ -88,7 +89,6 @@ from artstore.upkeep.repair_runs import (
 from artstore.upkeep.repair_search import LogMaterial, MendedLog, mend_logs
 from artstore.upkeep.repair_sources import SecondStore, StoredChunks, read_value
 from artstore.upkeep.repair_writing import EntryWriter, write_value
-from artstore.upkeep.run_survey import RUNS_PREFIX
 from artstore.upkeep.survey import state_in_store, version_name
 
 __all__ = ["RepairMaterial", "RepairReport", "Repaired", "repair_store"]

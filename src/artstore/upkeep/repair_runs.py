@@ -16,13 +16,7 @@ from artstore import limits
 from artstore.catalog.runs.format import RUN_OBJECTS, run_prefix
 from artstore.catalog.runs.mediapaths import media_digest
 from artstore.catalog.runs.runlog import RunLog
-from artstore.digest import digest_of
-from artstore.errors import DamagedDataError
-from artstore.storage.protocol import Storage
-from artstore.upkeep.check import Problem, problem_of
-from artstore.upkeep.check_runs import LookAtHistory, RunCheck, RunMaterial
-from artstore.upkeep.repair_sources import SecondStore, read_part, read_value
-from artstore.upkeep.run_survey import (
+from artstore.catalog.runs.survey import (
     RUNS_PREFIX,
     RunKeys,
     kind_of,
@@ -30,6 +24,12 @@ from artstore.upkeep.run_survey import (
     named_segments,
     runs_in,
 )
+from artstore.digest import digest_of
+from artstore.errors import DamagedDataError
+from artstore.storage.protocol import Storage
+from artstore.upkeep.check import Problem, problem_of
+from artstore.upkeep.check_runs import LookAtHistory, RunCheck, RunMaterial
+from artstore.upkeep.repair_sources import SecondStore, read_part, read_value
 
 __all__ = ["FindMedia", "RunPlaces", "RunValues", "look_inside", "run_logs_of"]
 

@@ -21,6 +21,7 @@ from artstore.catalog.format import (
 )
 from artstore.catalog.runs import activity
 from artstore.catalog.runs.format import RUN_KINDS
+from artstore.catalog.runs.survey import name_in_key
 from artstore.catalog.upkeeplog import UPKEEP_PREFIX
 from artstore.errors import (
     AlreadyExistsError,
@@ -31,7 +32,6 @@ from artstore.errors import (
 )
 from artstore.storage.protocol import Storage
 from artstore.upkeep.repair_logs import MendedEntry
-from artstore.upkeep.run_survey import name_in_key
 
 __all__ = ["EntryWriter", "write_value"]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from artstore.catalog.catalog import Catalog
 from artstore.catalog.runs.format import run_prefix
+from artstore.catalog.runs.survey import RUNS_PREFIX
 from artstore.catalog.state import CollectionState, VersionState
 from artstore.errors import DamagedDataError
 from artstore.manifests.reader import Manifest
 from artstore.packs.locator import ChunkRef
 from artstore.packs.reader import PackReader, batches
 from artstore.storage.protocol import KeyInfo, Storage
-from artstore.upkeep.run_survey import RUNS_PREFIX
 from artstore.upkeep.survey import all_collections, version_fragments, version_refs
 from artstore.upkeep.usage_runs import RunUsage, measure_runs
 

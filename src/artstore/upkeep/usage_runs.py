@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from artstore.catalog.runs.format import RUN_OBJECTS
+from artstore.catalog.runs.survey import LOG, OTHER, RunKeys, kind_of, last_states, runs_in
+from artstore.catalog.runs.survey import named_segments as segments_of
 from artstore.storage.protocol import KeyInfo, Storage
-from artstore.upkeep.run_survey import LOG, OTHER, RunKeys, kind_of, last_states, runs_in
-from artstore.upkeep.run_survey import named_segments as segments_of
 
 __all__ = ["RunUsage", "measure_runs"]
 
@@ -61,14 +61,14 @@ class _Sum:
     def add(self, run: RunKeys, named: set[str] | None) -> None:
         """A run with the segments that it names; None if it is deleted."""
         self.run_count += 1
-        self.sizes[LOG] += sum(run.entries.values())
+        self.sizes[LOG] += sum(info.size_bytes for info in run.entries.values())
         self.sizes[OTHER] += run.other_bytes
         abandoned = 0
-        for key, size_bytes in run.objects.items():
+        for key, info in run.objects.items():
             kind = kind_of(run.prefix, key)
-            self.sizes[kind] += size_bytes
+            self.sizes[kind] += info.size_bytes
             if named is not None and kind != "media" and key not in named:
-                abandoned += size_bytes
+                abandoned += info.size_bytes
         self.abandoned_bytes += abandoned
         if named is None:
             self.deleted_count += 1

@@ -9,12 +9,12 @@ import pytest
 
 from artstore.api import Store
 from artstore.catalog.runs.runlog import RunLog
+from artstore.catalog.runs.survey import last_states, read_states, runs_in
 from artstore.errors import CODES, DeniedError, InvalidInputError, NotFoundError
 from artstore.storage.memory import MemoryStorage
 from artstore.storage.meter import MeteredStorage
 from artstore.storage.protocol import KeyInfo, Span
 from artstore.upkeep.check import Problem
-from artstore.upkeep.run_survey import last_states, read_states, runs_in
 from tests.trees import keys_of, open_at
 from tests.unit.upkeep.runs import (
     LATER,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from artstore import limits, names, sealed
@@ -27,6 +28,7 @@ __all__ = [
     "named_segments",
     "read_states",
     "runs_in",
+    "stated_segments",
 ]
 
 RUNS_PREFIX: Final = "runs/"
@@ -45,15 +47,15 @@ class RunKeys:
     What a scan shows of one run.
 
     Attributes:
-        entries: by their numbers, the sizes of the entries of its log.
-        objects: by their keys, the sizes of what lies beside the log.
+        entries: by their numbers, the entries of its log.
+        objects: by their keys, in their order, what lies beside the log.
         other_bytes: of keys that no release of this format writes.
     """
 
     project: str
     run_id: str
-    entries: dict[int, int] = field(default_factory=dict)
-    objects: dict[str, int] = field(default_factory=dict)
+    entries: dict[int, KeyInfo] = field(default_factory=dict)
+    objects: dict[str, KeyInfo] = field(default_factory=dict)
     other_bytes: int = 0
 
     @property
@@ -69,7 +71,8 @@ class RunKeys:
     @property
     def stored_bytes(self) -> int:
         """Of all that lies below its prefix."""
-        return sum(self.entries.values()) + sum(self.objects.values()) + self.other_bytes
+        infos = chain(self.entries.values(), self.objects.values())
+        return sum(info.size_bytes for info in infos) + self.other_bytes
 
 
 class SegmentRef(NamedTuple):
@@ -129,31 +132,37 @@ def runs_in(scanned: Iterable[KeyInfo]) -> Iterator[RunKeys]:
             prefix = current.prefix
         kind = kind_of(prefix, info.key)
         if kind == LOG:
-            current.entries[int(info.key[len(prefix) :])] = info.size_bytes
+            current.entries[int(info.key[len(prefix) :])] = info
         elif kind == OTHER:
             current.other_bytes += info.size_bytes
         else:
-            current.objects[info.key] = info.size_bytes
+            current.objects[info.key] = info
     if current is not None:
         yield current
 
 
 def named_segments(run: RunKeys, whole: Mapping[str, Any]) -> Iterator[SegmentRef]:
     """The segments that a run's log names; what it cannot have written is passed over."""
+    for kind, stated in stated_segments(whole):
+        key, digest = stated["key"], stated.get("digest")
+        # A reader passes over what is not the run's, too.
+        if _is_segment(run.prefix, key, kind):
+            yield SegmentRef(
+                key,
+                kind,
+                _count(stated.get("bytes")),
+                _count(stated.get("rows")),
+                digest if type(digest) is str else None,
+            )
+
+
+def stated_segments(whole: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The kind of each segment, and what a log says of it: its `key` at least, whatever that is."""
     for kind, by_session in whole["segments"].items():
         for segments in by_session.values() if type(by_session) is dict else ():
             for stated in segments if type(segments) is list else ():
-                key = stated.get("key") if type(stated) is dict else None
-                # A reader passes over what is not the run's, too.
-                if type(key) is str and _is_segment(run.prefix, key, kind):
-                    digest = stated.get("digest")
-                    yield SegmentRef(
-                        key,
-                        kind,
-                        _count(stated.get("bytes")),
-                        _count(stated.get("rows")),
-                        digest if type(digest) is str else None,
-                    )
+                if type(stated) is dict and type(stated.get("key")) is str:
+                    yield kind, stated
 
 
 def read_states(
@@ -169,7 +178,9 @@ def read_states(
     Cost: a read for each entry, in batches; an entry that looks damaged is read again.
     """
     for batch in _batches(runs):
-        wanted = [(one.prefix, n, size) for one in batch for n, size in sorted(one.entries.items())]
+        wanted = [
+            (one.prefix, n, one.entries[n].size_bytes) for one in batch for n in sorted(one.entries)
+        ]
         entries = _entries(storage, wanted, denied)
         for run in batch:
             log = RunLog(storage, run.project, run.run_id, "")
@@ -186,7 +197,8 @@ def last_states(storage: Storage, runs: Iterable[RunKeys]) -> Iterator[tuple[Run
     """
     for batch in _batches(runs):
         begun = [one for one in batch if one.entries]
-        wanted = [(one.prefix, max(one.entries), one.entries[max(one.entries)]) for one in begun]
+        last = [(one.prefix, max(one.entries), one) for one in begun]
+        wanted = [(prefix, n, one.entries[n].size_bytes) for prefix, n, one in last]
         found: dict[str, RunState] = {}
         for run, raw in zip(begun, _entries(storage, wanted), strict=True):
             state = None if raw is None else decode_last(run.project, run.run_id, raw)
@@ -205,7 +217,8 @@ def _batches(runs: Iterable[RunKeys]) -> Iterator[list[RunKeys]]:
         batch.append(run)
         count += len(run.entries) + 1
         # The keys of its objects are held as long.
-        size += sum(run.entries.values()) + sum(map(len, run.objects))
+        size += sum(info.size_bytes for info in run.entries.values())
+        size += sum(map(len, run.objects))
         if count >= _BATCH_COUNT or size >= _BATCH_BYTES:
             yield batch
             batch, count, size = [], 0, 0
