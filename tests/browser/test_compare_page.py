@@ -192,6 +192,8 @@ def test_numbers_become_one_bar_a_table_and_what_is_equal_is_shown_once(
 
 def test_a_click_on_a_value_of_a_side_filters_by_that_side(watched: Callable[..., Any]) -> None:
     page = watched(f"{PAGE}?{WITH}&quick=disagree")
+    # Rows that are drawn again between the look and the click would be others.
+    page.wait_for_load_state("networkidle")
     cell = page.locator(".grid-row").first.locator("[data-side='1'] .number").first
     value = cell.inner_text()
     cell.click()
