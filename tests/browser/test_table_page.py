@@ -424,4 +424,10 @@ def test_a_computed_column_is_seen_as_soon_as_it_is_there(open_page: OpenPage) -
     page.get_by_role("textbox", name="Value").fill("number * 2")
     page.get_by_role("button", name="Add").click()
     head(page, "far").wait_for()
-    wait_for(lambda: head(page, "far").bounding_box()["x"] < 1280)
+
+    def is_seen() -> bool:
+        # Between two drawings there is none.
+        box = head(page, "far").bounding_box()
+        return box is not None and box["x"] < 1280
+
+    wait_for(is_seen)

@@ -193,7 +193,7 @@ def check_crowd(url: str, base: Path, seconds: float, monkeypatch: pytest.Monkey
 
 
 SECONDS = [
-    pytest.param(15, id="15 s"),
+    pytest.param(10, id="10 s"),
     pytest.param(600, id="ten minutes", marks=pytest.mark.nightly),
 ]
 
@@ -235,7 +235,7 @@ def check_runs(store: Store, base: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["disk", "moto"])
-@pytest.mark.parametrize("seconds", [pytest.param(8, id="8 s"), SECONDS[1]])
+@pytest.mark.parametrize("seconds", [pytest.param(5, id="5 s"), SECONDS[1]])
 def test_no_run_loses_a_row(
     request: pytest.FixtureRequest,
     tmp_path: Path,
