@@ -258,6 +258,8 @@ def test_classes_are_switched_by_name_without_a_request(open_page: OpenPage) -> 
     picture = page.locator("dialog .picture")
     picture.locator(".boxes g").first.wait_for()
     assert picture.locator(".boxes g:not([hidden])").count() == 2
+    # The pictures of the neighbours are fetched meanwhile.
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Boxes and masks").click()
     asked: list[str] = []
