@@ -43,6 +43,7 @@ _gate = threading.Condition()
 _inside: dict[int, int] = {}
 _forking = 0
 _imported: set[str] = set()
+_importing = threading.RLock()
 _descriptors: dict[int, tuple[int, int]] = {}
 _locks: weakref.WeakSet[threading.Lock] = weakref.WeakSet()
 
@@ -95,7 +96,8 @@ def import_late(modules: Sequence[str]) -> None:
         return
     import importlib
 
-    with held_off():
+    # Modules that import each other look half made to a second thread that imports them.
+    with _importing, held_off():
         for module in modules:
             importlib.import_module(module)
     _imported.update(modules)
@@ -182,10 +184,11 @@ def _after_in_parent() -> None:
 
 
 def _after_in_child() -> None:
-    global _forking, _gate, _generation  # noqa: PLW0603 - what this module is for
+    global _forking, _gate, _generation, _importing  # noqa: PLW0603 - what this module is for
     _generation += 1
     _forking = 0
     _gate = threading.Condition()
+    _importing = threading.RLock()
     _inside.clear()
     for lock in _locks:
         # As the standard library does with its own.
